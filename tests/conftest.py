@@ -1,0 +1,36 @@
+"What the tests share: the stand-in provider, and a guard against calls beyond this machine."
+import os, socket, sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault('LITELLM_LOCAL_MODEL_COST_MAP', 'True') # else LiteLLM fetches its price list at import
+for name in ('CI', 'CACHY_MODE'): os.environ.pop(name, None) # the tests name their mode
+
+root = Path(__file__).parent.parent
+shared = root.parent/'shared'
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch):
+    "Refuse each connection that leaves this machine"
+    connect = socket.socket.connect
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ('127.0.0.1', '::1', 'localhost'):
+            raise ConnectionRefusedError(f'a test tried to reach {address}')
+        return connect(self, address)
+    monkeypatch.setattr(socket.socket, 'connect', guarded)
+
+@pytest.fixture
+def stand_in():
+    from cachy.standin import StandIn
+    with StandIn() as server: yield server
+
+@pytest.fixture(autouse=True)
+def switched_off():
+    "Each test leaves httpx as it found it"
+    from cachy import disable_cachy
+    from cachy.core import switch
+    yield
+    left, replaced = list(switch.sessions), None
+    disable_cachy()
+    assert not left, f'a test left {left} on'
