@@ -224,12 +224,12 @@ def map_texts(
 
 def normalizer(
     norm_pats:tuple # `(pattern, replacement)` pairs, as `re.sub` takes them
-): # a function from text to text, or None where there are no pairs
+): # a function from text to text
     "Apply all `norm_pats` to a text, one after the other"
     def change(text):
         for pattern, replacement in norm_pats: text = re.sub(pattern, replacement, text)
         return text
-    return change if norm_pats else None
+    return change
 
 # %% ../nbs/00_core.ipynb #21a242e6
 def read_body(
@@ -241,9 +241,9 @@ def read_body(
     if 'json' in content_type.lower():
         with suppress(ValueError, RecursionError):
             body = json.loads(call.body)
-            if change: body = map_texts(body, change)
+            if norm_pats: body = map_texts(body, change)
             return 'json', body, number_tool_ids(body)
-    clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if change else data
+    clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return 'multipart', [clean(part) for part in parts], []
     return 'bytes', clean(call.body), []
 
@@ -254,8 +254,7 @@ def request_key(
 )->str: # 16 hex digits
     "The key of `call`: equal for equal requests, and only for these"
     kind, body, numbered = read_body(call, norm_pats)
-    change = normalizer(norm_pats) or str
-    parts = [call.method, change(clean_url(call.url)), headers_for_key(call.headers), [kind, *numbered], body]
+    parts = [call.method, normalizer(norm_pats)(clean_url(call.url)), headers_for_key(call.headers), [kind, *numbered], body]
     as_text = lambda data: hashlib.sha256(data).hexdigest() # bytes, alone or as parts, enter by digest
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=as_text).encode()).hexdigest()[:16]
 
@@ -1225,7 +1224,7 @@ def update(self:Switch):
 # %% ../nbs/00_core.ipynb #cbffc404
 @patch
 def __enter__(self:Session):
-    if self.replaced is not None: switch.sessions.insert(self.place, self.replaced)
+    if self.replaced and self in switch.sessions: switch.sessions.insert(self.place, self.replaced)
     self.scoped, self.replaced = True, None
     if self not in switch.sessions: switch.sessions.append(self)
     switch.update()
@@ -1250,6 +1249,10 @@ def enable_cachy(
     "Record each LLM API call once, and replay it from then on"
     if isinstance(doms, str): raise ValueError(f'doms is the text {doms!r}. Give a tuple of hosts: doms=({doms!r},), or doms + ({doms!r},) to add one.')
     if isinstance(hdrs, str): raise ValueError(f'hdrs is the text {hdrs!r}. Give a tuple of header names: hdrs=({hdrs!r},).')
+    if isinstance(errors, int): raise ValueError(f'errors is the number {errors}. Give a tuple of status codes: errors=({errors},).')
+    try: normalizer(norm_pats)('')
+    except (TypeError, ValueError, re.error) as error: raise ValueError(
+        f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
     chosen, why = choose_mode(mode)
     session = Session(Recordings(find_folder(cache_dir)/'cachy.jsonl'), tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
     session.replaced = next((other for other in switch.sessions if not other.scoped), None)
