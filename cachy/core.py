@@ -45,14 +45,17 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.openai.com', '*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com', '*.models.ai.azure.com',
     'models.inference.ai.azure.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'aiplatform.googleapis.com',
     '*-aiplatform.googleapis.com', 'bedrock-runtime.*.amazonaws.com', 'bedrock-agent-runtime.*.amazonaws.com',
-    'runtime.sagemaker.*.amazonaws.com', 'api.deepseek.com', 'api.mistral.ai', 'codestral.mistral.ai', 'api.cohere.com', 'api.cohere.ai',
+    'runtime.sagemaker.*.amazonaws.com', 'api.deepseek.com', 'api.mistral.ai', 'codestral.mistral.ai', 'api.cohere.com',
+    'api.cohere.ai',
     'api.groq.com', 'api.together.xyz', 'api.together.ai', 'api.fireworks.ai', 'openrouter.ai', 'api.perplexity.ai', 'api.x.ai',
     'api.moonshot.ai', 'api.moonshot.cn', 'api.cerebras.ai', 'api.sambanova.ai', 'integrate.api.nvidia.com', 'ai.api.nvidia.com',
     'api-inference.huggingface.co', 'router.huggingface.co', '*.endpoints.huggingface.cloud', 'api.replicate.com', 'api.ai21.com',
     'inference.baseten.co', '*.api.baseten.co', 'api.nlpcloud.io', 'api.aleph-alpha.com', 'api.deepinfra.com',
-    'api.endpoints.anyscale.com', '*.ml.cloud.ibm.com', 'api.voyageai.com', 'api.jina.ai', 'api.friendli.ai', 'inference.friendli.ai',
+    'api.endpoints.anyscale.com', '*.ml.cloud.ibm.com', 'api.voyageai.com', 'api.jina.ai', 'api.friendli.ai',
+    'inference.friendli.ai',
     'api.galadriel.com', 'api.novita.ai', 'api.featherless.ai', 'api.studio.nebius.ai', 'api.tokenfactory.nebius.com',
-    'api.cloudflare.com/client/v4/accounts/*/ai', 'gateway.ai.cloudflare.com', 'app.empower.dev', 'api.llama.com', 'api.aimlapi.com')
+    'api.cloudflare.com/client/v4/accounts/*/ai', 'gateway.ai.cloudflare.com', 'app.empower.dev', 'api.llama.com',
+    'api.aimlapi.com')
 
 # %% ../nbs/00_core.ipynb #070e306f
 @lru_cache
@@ -131,11 +134,12 @@ def clean_url(
 
 # %% ../nbs/00_core.ipynb #461649c4
 key_headers = ( # headers that change the answer; `*` stands for any text
-    'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'x-goog-upload-command', 'x-goog-upload-offset',
+    'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'x-goog-upload-command',
+    'x-goog-upload-offset',
     'x-amzn-bedrock-guardrail*', 'x-amzn-bedrock-performanceconfig-*', 'x-amzn-bedrock-service-tier', 'x-amzn-sagemaker-target-*',
-    'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key', 'x-portkey-custom-host',
-    'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
-plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default: says nothing about the answer
+    'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key',
+    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
+plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default
 credential_headers = ( # headers that carry a credential
     'authorization', '*-authorization', 'cookie', 'api-key', '*-api-key', '*-security-token', '*-access-token', '*-auth-token',
     'ocp-apim-subscription-key', '*-secret', 'helicone-auth', 'x-portkey-virtual-key', 'x-portkey-config')
@@ -171,10 +175,11 @@ def multipart_parts(
 
 # %% ../nbs/00_core.ipynb #9c6898f0
 part_ids = ( # end, how the part's `type` ends, field of the id: Responses and Anthropic
-    ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'), ('result', 'tool_result', 'tool_use_id'))
+    ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'),
+    ('result', 'tool_result', 'tool_use_id'))
 inner_ids = ( # end, field of the part that holds the id, its name there: Gemini and Bedrock
-    ('call', 'functionCall', 'id'), ('call', 'function_call', 'id'), ('result', 'functionResponse', 'id'), ('result', 'function_response', 'id'),
-    ('call', 'toolUse', 'toolUseId'), ('result', 'toolResult', 'toolUseId'))
+    ('call', 'functionCall', 'id'), ('call', 'function_call', 'id'), ('result', 'functionResponse', 'id'),
+    ('result', 'function_response', 'id'), ('call', 'toolUse', 'toolUseId'), ('result', 'toolResult', 'toolUseId'))
 
 # %% ../nbs/00_core.ipynb #0617e735
 def listed(
@@ -268,8 +273,8 @@ class Recording(NamedTuple):
 
 # %% ../nbs/00_core.ipynb #e7ff48e4
 kept_headers = ( # response headers in the file; `*` stands for any text
-    'content-type', 'x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id', 'retry-after', 'retry-after-ms', 'x-should-retry',
-    'location', 'x-goog-upload-*', 'openai-poll-after-ms', 'x-amzn-bedrock-*-token-count', 'x-litellm-*')
+    'content-type', 'x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id', 'retry-after', 'retry-after-ms',
+    'x-should-retry', 'location', 'x-goog-upload-*', 'openai-poll-after-ms', 'x-amzn-bedrock-*-token-count', 'x-litellm-*')
 wire_headers = ('content-encoding', 'content-length', 'transfer-encoding', 'connection', 'set-cookie') # never in the file
 
 def headers_to_keep(
@@ -301,7 +306,8 @@ def shorten(
     text:str
 )->str:
     "`text`, where it is long its start and end with length and digest between, or the digest alone where it is base64"
-    if len(text) <= longest_text and not (len(text) > 200 and ' ' not in text and re.fullmatch(r'(data:[^,]*,)?[\w+/=-]+\s*', text)): return text
+    is_base64 = len(text) > 200 and ' ' not in text[:200] and re.fullmatch(r'(data:[^,]*,)?[\w+/=-]+\s*', text)
+    if len(text) <= longest_text and not is_base64: return text
     if ' ' not in text[:longest_text]: return f'[{len(text)} characters, {digest(text)}]'
     return f'{text[:1000]} [… {len(text)} characters, {digest(text)} …] {text[-500:]}'
 
@@ -310,7 +316,8 @@ def outline_tool(
     tool # the description of one tool, in any provider's format
 )->str: # such as 'get_weather sha256:0123456789ab'
     "Name and digest of `tool`"
-    inner = next((tool[name] for name in ('function', 'toolSpec') if isinstance(tool.get(name), dict)), tool) if isinstance(tool, dict) else {}
+    if not isinstance(tool, dict): return digest(tool)
+    inner = next((tool[name] for name in ('function', 'toolSpec') if isinstance(tool.get(name), dict)), tool)
     named = [inner, *listed(inner, 'functionDeclarations', 'function_declarations')]
     names = [str(item[name]) for item in named for name in ('name', 'type') if name in item][:5]
     return ' '.join([*names[:1 if 'name' in inner else 5], digest(tool)])
@@ -346,7 +353,9 @@ def outline_request(
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
     kind, body, _ = read_body(call, norm_pats)
-    text = lambda part: shorten(part.decode('utf-8', 'replace')) if len(part) < longest_text and b'\0' not in part else f'[{len(part)} bytes, {digest(part)}]'
+    def text(part):
+        if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
+        return part.decode('utf-8', 'replace')
     short = outline(body) if kind == 'json' else [text(part) for part in body] if kind == 'multipart' else text(body)
     request = dict(method=call.method, url=clean_url(call.url), headers=dict(headers_for_key(call.headers)), body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
@@ -393,7 +402,8 @@ def write_line(
     dump = partial(json.dumps, ensure_ascii=False, separators=(',', ':'))
     try: request = strike_out(dump(outline_request(call, norm_pats)), credentials(call))
     except RecursionError: request = dump(dict(method=call.method, url=clean_url(call.url), body=digest(call.body)))
-    answer = dump(dict(status_code=recording.status, headers=recording.headers, elapsed=round(recording.elapsed, 3), **pack_body(recording.body)))
+    fields = dict(status_code=recording.status, headers=recording.headers, elapsed=round(recording.elapsed, 3))
+    answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
     return line.encode('utf-8', 'backslashreplace') # a lone surrogate becomes the escape by which JSON writes it
@@ -406,10 +416,11 @@ def read_line(
     fields = json.loads(line)
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
         raise ValueError('not a recording')
-    status, headers, elapsed = (fields.get(name) or default for name, default in (('status_code', 200), ('headers', {}), ('elapsed', 0)))
+    status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
     if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict) and isinstance(elapsed, (int, float))):
         raise ValueError('not a recording')
-    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not name_pattern(wire_headers).match(name)}
+    never = name_pattern(wire_headers) # older formats could hold them
+    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not never.match(name)}
     return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
 
 # %% ../nbs/00_core.ipynb #487e8628
@@ -420,6 +431,7 @@ class Recordings:
     ):
         self.path, self.lock, self.damaged = Path(path), threading.RLock(), set()
         self.forget()
+    def __str__(self): return str(self.path.relative_to(here) if self.path.is_relative_to(here := Path.cwd()) else self.path)
 
 # %% ../nbs/00_core.ipynb #d5c7d916
 @patch
@@ -461,7 +473,7 @@ def read_on(self:Recordings):
         file.seek(max(self.unread - 64, 0))
         self.tail = file.read(self.unread - file.tell())
     if self.skipped > before:
-        log.warning('%s: skipped %d line(s) that are no recordings. `cachy check` shows them.', self.path, self.skipped - before)
+        log.warning('%s: skipped %d line(s) that are no recordings. `cachy check` shows them.', self, self.skipped - before)
 
 # %% ../nbs/00_core.ipynb #a6316b7b
 @patch
@@ -475,7 +487,7 @@ def refresh(self:Recordings):
         if not (self.stamp and self.stamp[:2] == stamp[:2] and now.st_size > self.stamp[2] and self.still_there()): self.forget()
         self.stamp = stamp
         try: self.read_on()
-        except OSError as error: log.warning('%s: cannot be read (%s), so it counts as empty.', self.path, error.strerror)
+        except OSError as error: log.warning('%s: cannot be read (%s), so it counts as empty.', self, error.strerror)
 
 @patch
 def still_there(self:Recordings)->bool:
@@ -647,7 +659,8 @@ def is_error(
     content # parsed JSON
 )->bool:
     "Whether `content`, or an item of it, has an `error` that is not empty"
-    return any(isinstance(item, dict) and bool(item.get('error')) for item in (content if isinstance(content, list) else [content]))
+    items = content if isinstance(content, list) else [content]
+    return any(isinstance(item, dict) and bool(item.get('error')) for item in items)
 
 # %% ../nbs/00_core.ipynb #21cd614d
 def event_role(
@@ -669,8 +682,9 @@ def event_role(
 # %% ../nbs/00_core.ipynb #97835372
 job_fields = ('status', 'state', 'processing_status', 'done') # where a job tells how far it is
 final_states = { # after which a job does not change; compared in lower case, without a prefix such as `JOB_STATE_`
-    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled', 'expired',
-    'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted', 'rejected', 'terminated', 'true'}
+    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled',
+    'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted', 'rejected',
+    'terminated', 'true'}
 
 def is_running(
     url:str, # of the GET
@@ -926,7 +940,7 @@ class Session:
         self.scoped, self.replaced, self.place = False, None, 0
     def __repr__(self):
         counts = ', '.join(f'{self.counts[outcome]} {outcome}' for outcome in ('replayed', 'recorded', 'missed'))
-        return f'cachy({self.mode}, {self.file.path}, {len(self.file)} recordings, {counts})'
+        return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
 
 # %% ../nbs/00_core.ipynb #de264f37
 @patch
@@ -964,7 +978,8 @@ def miss(self:Session,
     key:str # of `call`
 )->CachyMiss:
     "The exception that says which recording is missing, and what to do"
-    message = (f"no recording for {call.method} {clean_url(call.url)} (key {key}) among {len(self.file)} in {self.file.path}; mode 'replay' since {self.why}.\n"
+    message = (f"no recording for {call.method} {clean_url(call.url)} (key {key}) among {len(self.file)} in {self.file}; "
+        f"mode 'replay' since {self.why}.\n"
         "Run it once with CACHY_MODE=auto and the API key set, then commit the file.")
     self.tell('missed', call, message, logging.ERROR)
     return CachyMiss(message, outline_request(call, self.norm_pats), key)
@@ -981,11 +996,12 @@ def keep(self:Session,
     why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
     if not why and status not in self.errors: why = body_refusal(call, recorder.content_type, body)
     kept = headers_to_keep(headers, self.hdrs)
-    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type): why = 'it repeats a credential of the request'
+    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type):
+        why = 'it repeats a credential of the request'
     if why: return self.tell('not recorded', call, why, logging.INFO if 'running' in why else logging.WARNING)
     line = write_line(recorder.key, call, Recording(status, kept, body, elapsed), self.norm_pats)
     try: self.file.add(line)
-    except OSError as error: return self.tell('not recorded', call, f'{self.file.path}: {error.strerror or error}', logging.WARNING)
+    except OSError as error: return self.tell('not recorded', call, f'{self.file}: {error.strerror or error}', logging.WARNING)
     self.renewed.add(recorder.key)
     self.tell('recorded', call)
 
@@ -1190,8 +1206,8 @@ class Loader:
 @patch
 def find_spec(self:Switch, name, path=None, target=None):
     if name not in targets: return None
-    others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec'))
-    spec = next((spec for spec in others if spec), None)
+    others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec')]
+    spec = next((spec for finder in others if (spec := finder.find_spec(name, path, target))), None)
     if spec and hasattr(spec.loader, 'exec_module'): spec.loader = Loader(spec.loader, targets[name])
     return spec
 
@@ -1203,9 +1219,10 @@ def set_placeholders(self:Switch):
     "Set the API keys that are missing where the last session replays, and take them back otherwise"
     for name, value in self.placeholders.items():
         if os.environ.get(name) == value: del os.environ[name]
-    missing = [name for name in key_variables if name not in os.environ and not (name == 'GEMINI_API_KEY' and 'GOOGLE_API_KEY' in os.environ)]
     replays = self.sessions and self.sessions[-1].mode == 'replay'
-    self.placeholders = {name: 'cachy-replays-without-a-key' for name in missing} if replays else {}
+    missing = [name for name in key_variables if replays and name not in os.environ]
+    if 'GOOGLE_API_KEY' in os.environ: missing = [name for name in missing if name != 'GEMINI_API_KEY'] # Google's other name
+    self.placeholders = {name: 'cachy-replays-without-a-key' for name in missing}
     os.environ.update(self.placeholders)
 
 # %% ../nbs/00_core.ipynb #d78e2381
@@ -1237,7 +1254,7 @@ def __exit__(self:Session, *error):
 
 # %% ../nbs/00_core.ipynb #ec7745ec
 def enable_cachy(
-    cache_dir=None, # folder of `cachy.jsonl`; None: that of the nearest `settings.ini` or `pyproject.toml`, else the working folder
+    cache_dir=None, # folder of `cachy.jsonl`; None: that of the project, else the working folder
     doms:tuple=doms, # hosts whose calls are cached: `doms + ('localhost:4000',)` adds one
     *,
     mode:str=None, # 'auto', 'replay', 'record' or 'off'; None: `CACHY_MODE`, else 'replay' where `CI` is set, else 'auto'
@@ -1247,14 +1264,14 @@ def enable_cachy(
     debug:bool=False # print a line for each call
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
-    if isinstance(doms, str): raise ValueError(f'doms is the text {doms!r}. Give a tuple of hosts: doms=({doms!r},), or doms + ({doms!r},) to add one.')
-    if isinstance(hdrs, str): raise ValueError(f'hdrs is the text {hdrs!r}. Give a tuple of header names: hdrs=({hdrs!r},).')
-    if isinstance(errors, int): raise ValueError(f'errors is the number {errors}. Give a tuple of status codes: errors=({errors},).')
+    for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
+        if isinstance(value, (str, int)): raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(
         f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
     chosen, why = choose_mode(mode)
-    session = Session(Recordings(find_folder(cache_dir)/'cachy.jsonl'), tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
+    file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
+    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
     session.replaced = next((other for other in switch.sessions if not other.scoped), None)
     if session.replaced:
         session.place = switch.sessions.index(session.replaced)
