@@ -6,16 +6,17 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'doms', 'credential_params', 'key_headers', 'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids',
-           'kept_headers', 'wire_headers', 'longest_text', 'lock_seconds', 'event_end', 'line_end', 'end_types',
-           'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes', 'flight_seconds', 'sending',
-           'switch', 'targets', 'key_variables', 'doms_pattern', 'url_place', 'Call', 'read_call', 'name_pattern',
-           'split_query', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
-           'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
-           'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'strike_out', 'write_line', 'read_line', 'Recordings', 'try_lock', 'locked',
-           'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
-           'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
-           'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'Flight', 'in_hand', 'sync_send',
+           'link_marks', 'canonical', 'kept_headers', 'wire_headers', 'longest_text', 'cache_bytes', 'lock_seconds',
+           'event_end', 'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes',
+           'modes', 'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'doms_pattern',
+           'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches', 'split_query',
+           'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids', 'number_tool_ids',
+           'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep', 'pack_body',
+           'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request', 'credentials',
+           'in_json', 'strike_out', 'write_line', 'read_line', 'Recordings', 'try_lock', 'locked', 'find_folder',
+           'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response', 'status_refusal',
+           'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts', 'leaks', 'Recorder',
+           'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'wire_form', 'Flight', 'in_hand', 'sync_send',
            'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send', 'make_async_send',
            'patch_clients', 'Loader', 'enable_cachy', 'disable_cachy']
 
@@ -81,6 +82,14 @@ def url_place(
     port = '' if re.search(r':\d+$', host) else {'http': ':80', 'https': ':443'}.get(parts.scheme, ':')
     return host + port + parts.path
 
+@lru_cache(1000)
+def is_cached(
+    url:str, # a whole URL
+    doms:tuple # hosts
+)->bool:
+    "Whether `doms` cover `url`"
+    return bool(doms_pattern(doms).match(url_place(url)))
+
 # %% ../nbs/00_core.ipynb #71cd9592
 class Call(NamedTuple):
     "A request: what decides the answer, and what must be kept out of the file"
@@ -92,14 +101,24 @@ class Call(NamedTuple):
         name:str # in lower case
     )->str: # its value; empty where there is none
         "The first header called `name`"
-        return next((value for key, value in self.headers if key == name), '')
+        for key, value in self.headers:
+            if key == name: return value
+        return ''
 
-# %% ../nbs/00_core.ipynb #52c7517d
+# %% ../nbs/00_core.ipynb #5aa04618
+@lru_cache(1000)
+def header_name(
+    name:bytes # as it goes over the wire
+)->str:
+    "`name` in lower case"
+    return name.decode('latin-1').lower()
+
 def read_call(
     request # an `httpx` or `httpx2` request whose body was read
 )->Call:
     "The neutral form of `request`"
-    return Call(request.method.upper(), str(request.url), request.headers.multi_items(), request.content)
+    headers = [(header_name(name), value.decode('utf-8', 'replace')) for name, value in request.headers.raw]
+    return Call(request.method.upper(), str(request.url), headers, request.content)
 
 # %% ../nbs/00_core.ipynb #b96b4cdc
 credential_params = ('api_key', 'api-key', 'access_token', 'sig', 'signature', 'x-amz-*') # query parameters that say who asks
@@ -111,6 +130,14 @@ def name_pattern(
     "One pattern that matches each of `names`, in upper or lower case"
     return re.compile('|'.join(map(fnmatch.translate, names)) or '(?!)', re.IGNORECASE)
 
+@lru_cache(1000)
+def matches(
+    names:tuple, # names in which `*` stands for any text
+    name:str
+)->bool:
+    "Whether `name` is one of `names`"
+    return bool(name_pattern(names).match(name))
+
 # %% ../nbs/00_core.ipynb #a2a2cbc3
 def split_query(
     url:str # a whole URL
@@ -118,12 +145,13 @@ def split_query(
     "Tell the parameters of `url` apart"
     parts = urlsplit(url)
     google = ('key',) if parts.hostname and f'.{parts.hostname}'.endswith('.googleapis.com') else ()
-    pattern, kept, secret = name_pattern(credential_params + google), [], []
+    names, kept, secret = credential_params + google, [], []
     for pair in parts.query.split('&') if parts.query else (): # `google`: Google's APIs take the API key as `key`
-        (secret if pattern.match(unquote_plus(pair.partition('=')[0])) else kept).append(pair)
+        (secret if matches(names, unquote_plus(pair.partition('=')[0])) else kept).append(pair)
     return kept, secret
 
 # %% ../nbs/00_core.ipynb #c417e00f
+@lru_cache(1000)
 def clean_url(
     url:str # a whole URL
 )->str: # scheme, host, port, path and query
@@ -158,11 +186,11 @@ def headers_for_key(
     headers:list # `(name, value)` pairs, the names in lower case
 )->list: # `[name, value]` pairs, sorted by name
     "The `headers` that change the answer, credentials as digests"
-    def counts(name, value):
-        if name == 'accept': return not {part.partition(';')[0].strip().lower() for part in value.split(',')} <= plain_accepts
-        return name_pattern(key_headers).match(name)
-    shown = lambda name, value: digest(value) if name_pattern(credential_headers).match(name) else value
-    return sorted(([name, shown(name, value)] for name, value in headers if counts(name, value)), key=lambda pair: pair[0])
+    plain = lambda value: {part.partition(';')[0].strip().lower() for part in value.split(',')} <= plain_accepts
+    shown = lambda name, value: digest(value) if matches(credential_headers, name) else value
+    candidates = [pair for pair in headers if matches(key_headers, pair[0])]
+    counting = [[name, shown(name, value)] for name, value in candidates if not (name == 'accept' and plain(value))]
+    return sorted(counting, key=lambda pair: pair[0])
 
 # %% ../nbs/00_core.ipynb #eff50f21
 def multipart_parts(
@@ -201,6 +229,9 @@ def tool_ids(
             for end, _, field in [row for row in part_ids if kind.endswith(row[1])][:1]: yield end, part, field
             for end, name, field in inner_ids:
                 if isinstance(part.get(name), dict): yield end, part[name], field
+
+# %% ../nbs/00_core.ipynb #f2ab5415
+link_marks = (b'call_id', b'tool_use_id', b'toolUseId', b'unctionResponse', b'unction_response', b'\\u', b'\0')
 
 # %% ../nbs/00_core.ipynb #92a74ee7
 def number_tool_ids(
@@ -242,15 +273,19 @@ def read_body(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->tuple: # kind, what counts of the body, and the places of numbered tool-call ids
     "The body of `call` as the key sees it"
-    change, content_type = normalizer(norm_pats), call.header('content-type')
+    content_type, change = call.header('content-type'), normalizer(norm_pats)
     if 'json' in content_type.lower():
-        with suppress(ValueError, RecursionError):
+        try:
             body = json.loads(call.body)
             if norm_pats: body = map_texts(body, change)
-            return 'json', body, number_tool_ids(body)
+            return 'json', body, number_tool_ids(body) if any(mark in call.body for mark in link_marks) else []
+        except (ValueError, RecursionError): pass # then it counts as bytes
     clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return 'multipart', [clean(part) for part in parts], []
     return 'bytes', clean(call.body), []
+
+# %% ../nbs/00_core.ipynb #f4ea024f
+canonical = json.JSONEncoder(sort_keys=True, default=lambda data: hashlib.sha256(data).hexdigest()).encode # one text for one meaning
 
 # %% ../nbs/00_core.ipynb #cf08b4af
 def request_key(
@@ -259,9 +294,9 @@ def request_key(
 )->str: # 16 hex digits
     "The key of `call`: equal for equal requests, and only for these"
     kind, body, numbered = read_body(call, norm_pats)
-    parts = [call.method, normalizer(norm_pats)(clean_url(call.url)), headers_for_key(call.headers), [kind, *numbered], body]
-    as_text = lambda data: hashlib.sha256(data).hexdigest() # bytes, alone or as parts, enter by digest
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=as_text).encode()).hexdigest()[:16]
+    url = normalizer(norm_pats)(clean_url(call.url)) if norm_pats else clean_url(call.url)
+    parts = [call.method, url, headers_for_key(call.headers), [kind, *numbered], body]
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
 
 # %% ../nbs/00_core.ipynb #fd337f9d
 class Recording(NamedTuple):
@@ -282,8 +317,8 @@ def headers_to_keep(
     hdrs:tuple=() # further names to keep; `*` stands for any text
 )->dict: # with names in lower case
     "The `headers` that go to the file"
-    wanted, never = name_pattern(kept_headers + hdrs), name_pattern(wire_headers)
-    return {name.lower(): value for name, value in headers.items() if wanted.match(name) and not never.match(name)}
+    wanted = kept_headers + hdrs
+    return {name.lower(): value for name, value in headers.items() if matches(wanted, name) and not matches(wire_headers, name)}
 
 # %% ../nbs/00_core.ipynb #ea8855a0
 def pack_body(
@@ -402,25 +437,24 @@ def write_line(
     dump = partial(json.dumps, ensure_ascii=False, separators=(',', ':'))
     try: request = strike_out(dump(outline_request(call, norm_pats)), credentials(call))
     except RecursionError: request = dump(dict(method=call.method, url=clean_url(call.url), body=digest(call.body)))
-    fields = dict(status_code=recording.status, headers=recording.headers, elapsed=round(recording.elapsed, 3))
+    fields = dict(status_code=recording.status, headers=recording.headers, elapsed=max(round(recording.elapsed, 3), 0.001))
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
     return line.encode('utf-8', 'backslashreplace') # a lone surrogate becomes the escape by which JSON writes it
 
-# %% ../nbs/00_core.ipynb #cd6c0641
+# %% ../nbs/00_core.ipynb #925024e9
 def read_line(
     line:bytes # one line of the file
 )->tuple: # key, `Recording`
     "What `line` keeps; raises `ValueError` where it is no whole recording"
     fields = json.loads(line)
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
-        raise ValueError('not a recording')
+        raise ValueError('no recording')
     status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
     if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict) and isinstance(elapsed, (int, float))):
-        raise ValueError('not a recording')
-    never = name_pattern(wire_headers) # older formats could hold them
-    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not never.match(name)}
+        raise ValueError('no recording')
+    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not matches(wire_headers, name)}
     return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
 
 # %% ../nbs/00_core.ipynb #487e8628
@@ -438,6 +472,7 @@ class Recordings:
 def forget(self:Recordings):
     "Empty the index, to read the file from its start"
     self.index, self.older, self.unread, self.stamp, self.tail = {}, {}, 0, None, b''
+    self.cache, self.cached = {}, 0
     self.lines = self.skipped = 0
 
 # %% ../nbs/00_core.ipynb #099d19bd
@@ -496,7 +531,9 @@ def still_there(self:Recordings)->bool:
         file.seek(self.unread - len(self.tail))
         return file.read(len(self.tail)) == self.tail
 
-# %% ../nbs/00_core.ipynb #68bed0f0
+# %% ../nbs/00_core.ipynb #b70b3b3a
+cache_bytes = 16_000_000 # how much of the recordings is kept in memory
+
 @patch
 def find(self:Recordings,
     key:str # 16 hex digits
@@ -506,13 +543,36 @@ def find(self:Recordings,
         while True:
             self.refresh()
             if key not in self.index: return None
-            offset, length = self.index[key]
-            with suppress(OSError, ValueError, RecursionError), open(self.path, 'rb') as file:
-                file.seek(offset)
-                found, recording = read_line(file.read(length))
-                if found == key: return recording
-            self.damaged.add((self.stamp, offset)) # or the file changed under our feet: both are found out by reading anew
+            place = self.index[key]
+            if recording := self.cache.get(place): return recording
+            with suppress(OSError, ValueError, RecursionError):
+                found, recording = read_line(self.read(*place))
+                if found == key: return self.remember(place, recording)
+            self.damaged.add((self.stamp, place[0])) # or the file changed under our feet: both are found out by reading anew
             self.stamp = None
+
+@patch
+def read(self:Recordings,
+    offset:int, # in bytes
+    length:int # in bytes
+)->bytes:
+    "A piece of the file"
+    file = os.open(self.path, os.O_RDONLY | getattr(os, 'O_BINARY', 0)) # a third of the time that `open` takes
+    try:
+        os.lseek(file, offset, os.SEEK_SET)
+        return os.read(file, length)
+    finally: os.close(file)
+
+@patch
+def remember(self:Recordings,
+    place:tuple, # offset and length
+    recording:Recording # that is there
+)->Recording:
+    "Keep `recording` in memory, and forget the oldest where there are too many"
+    self.cache[place] = recording
+    self.cached += len(recording.body)
+    while self.cached > cache_bytes: self.cached -= len(self.cache.pop(next(iter(self.cache))).body)
+    return recording
 
 @patch
 def __len__(self:Recordings):
@@ -935,8 +995,8 @@ class Session:
         debug:bool=False # whether to print a line for each call
     ):
         store_attr()
-        self.places = doms_pattern(doms)
-        self.lock, self.flights, self.renewed, self.counts, self.saved = threading.Lock(), {}, set(), Counter(), 0.
+        doms_pattern(doms) # raises where an entry is no host
+        self.lock, self.flights, self.renewed, self.counts, self.saved, self.known = threading.Lock(), {}, set(), Counter(), 0., {}
         self.scoped, self.replaced, self.place = False, None, 0
     def __repr__(self):
         counts = ', '.join(f'{self.counts[outcome]} {outcome}' for outcome in ('replayed', 'recorded', 'missed'))
@@ -951,25 +1011,56 @@ def tell(self:Session,
     level:int=logging.DEBUG # of the log line
 ):
     "Count what became of `call`, and say so"
-    with self.lock: self.counts[outcome] += 1
-    if not (self.debug or log.isEnabledFor(level)): return
+    self.count(outcome)
+    if not self.speaks(level): return
     line = f"cachy {outcome}: {call.method} {clean_url(call.url)}{': ' + why if why else ''}"
     log.log(level, line)
     if self.debug: print(line)
 
+# %% ../nbs/00_core.ipynb #5e14afd0
+@patch
+def count(self:Session, outcome): # as for `tell`
+    "Count one `outcome`"
+    with self.lock: self.counts[outcome] += 1
+
+@patch
+def speaks(self:Session, level)->bool: # of the log
+    "Whether anybody would hear what is said at `level`"
+    return self.debug or log.isEnabledFor(level)
+
+# %% ../nbs/00_core.ipynb #f58810a7
+known_keys = 1000 # how many requests a session remembers the key of
+
+def wire_form(
+    request # of `httpx` or `httpx2`, its body read
+)->tuple: # hashable
+    "All of `request` that goes over the wire"
+    return request.method, str(request.url), tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+
+@patch
+def key(self:Session,
+    wire, # hashable: equal only for the same request
+    read # gives the `Call`
+)->str: # 16 hex digits
+    "The key of a request, worked out once"
+    if key := self.known.get(wire): return key
+    if len(self.known) >= known_keys: self.known.clear()
+    self.known[wire] = key = request_key(read(), self.norm_pats)
+    return key
+
 # %% ../nbs/00_core.ipynb #ee449687
 @patch
 def find(self:Session,
-    call:Call,
-    key:str # of `call`
+    key:str, # of the request
+    read # gives the `Call`
 ): # a `Recording`, or None where the call must be made
-    "The recording to replay for `call`; raises `CachyMiss` where there is none and the mode is 'replay'"
+    "The recording of `key`; raises `CachyMiss` where there is none and the mode is 'replay'"
     if self.mode == 'record' and key not in self.renewed: return None
     recording = self.file.find(key)
     if recording is not None:
         self.saved += recording.elapsed
-        self.tell('replayed', call)
-    elif self.mode == 'replay': raise self.miss(call, key)
+        self.tell('replayed', read()) if self.speaks(logging.DEBUG) else self.count('replayed')
+    elif self.mode == 'replay': raise self.miss(read(), key)
     return recording
 
 @patch
@@ -1067,16 +1158,16 @@ def sync_send(
 ): # the library's `Response`
     "Replay the answer to `request`, or have it called and recorded"
     request.read()
-    call = read_call(request)
-    key = request_key(call, session.norm_pats)
-    if recording := session.find(call, key): return build_response(recording, request, stream)
+    read = partial(read_call, request)
+    key = session.key(wire_form(request), read)
+    if recording := session.find(key, read): return build_response(recording, request, stream)
     name = None if stream else ('thread', os.getpid(), key)
     with session.flight(name, threading.get_ident(), threading.Event) as ahead:
         if ahead: ahead.landed.wait(flight_seconds)
-        if not stream and (recording := session.find(call, key)): return build_response(recording, request, stream)
+        if not stream and (recording := session.find(key, read)): return build_response(recording, request, stream)
         with in_hand(request): response = original(client, request, stream=True, **options)
         try:
-            session.watch(call, key, response)
+            session.watch(read(), key, response)
             if not stream: response.read()
         except BaseException:
             response.close()
@@ -1094,17 +1185,17 @@ async def async_send(
 ): # the library's `Response`
     "Replay the answer to `request`, or have it called and recorded"
     await request.aread()
-    call = read_call(request)
-    key = request_key(call, session.norm_pats)
-    if recording := session.find(call, key): return build_response(recording, request, stream)
+    read = partial(read_call, request)
+    key = session.key(wire_form(request), read)
+    if recording := session.find(key, read): return build_response(recording, request, stream)
     loop, task, make_event = running_task()
     name = None if stream or not task else (loop, os.getpid(), key)
     with session.flight(name, task, make_event) as ahead:
         if ahead: await landing(ahead)
-        if not stream and (recording := session.find(call, key)): return build_response(recording, request, stream)
+        if not stream and (recording := session.find(key, read)): return build_response(recording, request, stream)
         with in_hand(request): response = await original(client, request, stream=True, **options)
         try:
-            session.watch(call, key, response)
+            session.watch(read(), key, response)
             if not stream: await response.aread()
         except BaseException:
             await response.aclose()
@@ -1161,7 +1252,7 @@ def session_for(
     "The session that takes care of `request`"
     session = switch.sessions[-1] if switch.sessions else None
     if session is None or session.mode == 'off' or sending.get() is request: return None
-    return session if session.places.match(url_place(str(url))) else None
+    return session if is_cached(str(url), session.doms) else None
 
 # %% ../nbs/00_core.ipynb #ad6314e9
 def make_send(
