@@ -6,10 +6,10 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'path_literals', 'query_literals', 'key_headers',
-           'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'link_marks', 'hex_digest', 'canonical',
-           'kept_headers', 'wire_headers', 'longest_text', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end',
-           'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes',
-           'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
+           'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'hex_digest', 'canonical', 'kept_headers',
+           'wire_headers', 'longest_text', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end', 'line_end',
+           'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes', 'known_keys',
+           'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
            'doms_pattern', 'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches',
            'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
@@ -264,9 +264,6 @@ def tool_ids(
             for end, name, field in inner_ids:
                 if isinstance(part.get(name), dict): yield end, part[name], field
 
-# %% ../nbs/00_core.ipynb #f2ab5415
-link_marks = (b'call_id', b'tool_use_id', b'toolUseId', b'unctionResponse', b'unction_response', b'\\u', b'\0')
-
 # %% ../nbs/00_core.ipynb #92a74ee7
 def number_tool_ids(
     body # a parsed JSON body; its linked ids are replaced
@@ -313,7 +310,7 @@ def read_body(
         try:
             body = json.loads(call.body)
             if norm_pats: body = map_texts(body, change)
-            return 'json', body, number_tool_ids(body) if any(mark in call.body for mark in link_marks) else []
+            return 'json', body, number_tool_ids(body)
         except (ValueError, RecursionError): pass # then it counts as bytes
     clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return 'multipart', [clean(part) for part in parts], []
