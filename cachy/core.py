@@ -198,7 +198,8 @@ key_headers = ( # headers that change the answer; `*` stands for any text
     'x-goog-upload-offset',
     'x-amzn-bedrock-guardrail*', 'x-amzn-bedrock-performanceconfig-*', 'x-amzn-bedrock-service-tier', 'x-amzn-sagemaker-target-*',
     'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key',
-    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
+    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider',
+    'accept')
 plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default
 credential_headers = ( # headers that carry a credential
     'authorization', '*-authorization', 'cookie', 'api-key', '*-api-key', '*-security-token', '*-access-token', '*-auth-token',
@@ -420,14 +421,15 @@ def outline_request(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
-    kind, body, _ = read_body(call, norm_pats)
-    strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
+    (kind, body, _), carried = read_body(call, norm_pats), credentials(call)
+    secrets = carried if leaks(carried, call.body, '') else set()
+    strike = partial(strike_out, secrets=secrets) # before texts are cut, which may be in the middle of one
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
         return strike(part.decode('utf-8', 'replace'))
-    if kind == 'json': short = outline(map_texts(body, strike))
+    if kind == 'json': short = outline(map_texts(body, strike) if secrets else body)
     else: short = [text(part) for part in body] if kind == 'multipart' else text(body)
-    request = dict(method=call.method, url=strike(clean_url(call.url)), headers=dict(headers_for_key(call.headers)), body=short)
+    request = dict(method=call.method, url=strike_out(clean_url(call.url), carried), headers=dict(headers_for_key(call.headers)), body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
 # %% ../nbs/00_core.ipynb #f40f5f6b
@@ -809,9 +811,10 @@ def status_refusal(
     return 'it is a part (status 206)' if status == 206 else f'status {status}'
 
 # %% ../nbs/00_core.ipynb #0f473ab3
-end_types = ('message_stop', 'response.completed', 'response.incomplete', 'done') # the last events of Anthropic, OpenAI and Replicate
+end_types = ('message_stop', 'response.completed', 'response.incomplete', 'done') # of Anthropic, OpenAI and Replicate
 telling = re.compile( # events without one of these say nothing about the stream
-    rb'\[DONE\]|"done"|^event: ?done|error|ping|message_stop|message_delta|response\.(?:completed|incomplete|failed)', re.MULTILINE)
+    rb'\[DONE\]|"done"|^event: ?done|error|ping|message_stop|message_delta|response\.(?:completed|incomplete|failed)',
+    re.MULTILINE)
 aws_error = re.compile(rb':message-type\x07\x00(?:\x09exception|\x05error)') # a header of AWS's binary event streams
 
 def is_error(
@@ -841,9 +844,9 @@ def event_role(
 # %% ../nbs/00_core.ipynb #97835372
 job_fields = ('status', 'state', 'processing_status', 'done') # where a job tells how far it is
 final_states = { # after which a job does not change; compared in lower case, without a prefix such as `JOB_STATE_`
-    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled',
-    'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted',
-    'rejected', 'terminated', 'true'}
+    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled',
+    'canceled', 'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted',
+    'aborted', 'rejected', 'terminated', 'true'}
 
 def is_running(
     url:str, # of the GET
@@ -913,7 +916,7 @@ def leaks(
     forms = set().union(*map(ways_to_write, secrets))
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
-    if not secrets or not (pattern or b'\\' in body or b'\0' in body): return False
+    if not secrets or not (pattern or b'\\u' in body or b'\0' in body): return False
     return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
@@ -1546,7 +1549,8 @@ def enable_cachy(
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
     for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
-        if isinstance(value, (str, int)): raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
+        if isinstance(value, (str, int)):
+            raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(
         f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
