@@ -421,15 +421,14 @@ def outline_request(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
-    (kind, body, _), carried = read_body(call, norm_pats), credentials(call)
-    secrets = carried if leaks(carried, call.body, '') else set()
-    strike = partial(strike_out, secrets=secrets) # before texts are cut, which may be in the middle of one
+    kind, body, _ = read_body(call, norm_pats)
+    strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
         return strike(part.decode('utf-8', 'replace'))
-    if kind == 'json': short = outline(map_texts(body, strike) if secrets else body)
+    if kind == 'json': short = outline(map_texts(body, strike))
     else: short = [text(part) for part in body] if kind == 'multipart' else text(body)
-    url, headers = strike_out(clean_url(call.url), carried), dict(headers_for_key(call.headers))
+    url, headers = strike(clean_url(call.url)), dict(headers_for_key(call.headers))
     request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
