@@ -1463,11 +1463,11 @@ def patch_stack(
 ):
     "Put our functions into `module`"
     from cachy.stacks import patch_module
-    patch_module(module)
+    patch_module(module, switch.replace)
 
 targets = {'httpx': patch_clients, 'httpx2': patch_clients} | dict.fromkeys(( # module: what to do with it once it is imported
-    'requests.adapters', 'urllib3.connectionpool', 'aiohttp.client', 'grpc', 'grpc.aio', 'websockets.asyncio.client',
-    'websockets.sync.client',    'websocket._core'), patch_stack)
+    'requests.adapters', 'urllib3.connectionpool', 'aiohttp.client', 'grpc._channel', 'grpc.aio._channel',
+    'websockets.asyncio.client', 'websockets.sync.client', 'websockets.legacy.client', 'websocket._core'), patch_stack)
 
 class Loader:
     "Loads a module as `loader` does, then calls `after` with it"
