@@ -12,8 +12,8 @@ __all__ = ['log', 'doms', 'credential_params', 'key_headers', 'plain_accepts', '
            'split_query', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
            'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'strike_out', 'write_line', 'read_line', 'Recordings', 'try_lock', 'locked',
-           'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
+           'credentials', 'in_json', 'strike_out', 'write_line', 'read_line', 'Recordings', 'stamp_of', 'try_lock',
+           'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
            'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
            'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'Flight', 'in_hand', 'sync_send',
            'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send', 'make_async_send',
@@ -419,15 +419,23 @@ class Recordings:
     def __init__(self,
         path # of the file; it need not exist
     ):
-        self.path, self.lock, self.damaged = Path(path), threading.RLock(), set()
+        self.path, self.lock, self.told = Path(path), threading.RLock(), set()
         self.forget()
 
 # %% ../nbs/00_core.ipynb #d5c7d916
 @patch
 def forget(self:Recordings):
     "Empty the index, to read the file from its start"
-    self.index, self.older, self.unread, self.stamp, self.tail = {}, {}, 0, None, b''
+    self.index, self.older, self.damaged, self.unread, self.stamp, self.tail = {}, {}, set(), 0, None, b''
     self.lines = self.skipped = 0
+
+@patch
+def warn_once(self:Recordings,
+    message:str # about the file
+):
+    "Log `message`, unless that was done"
+    if message not in self.told: log.warning('%s: %s', self.path, message)
+    self.told.add(message)
 
 # %% ../nbs/00_core.ipynb #099d19bd
 @patch
@@ -442,7 +450,7 @@ def add_to_index(self:Recordings,
     else:
         try: key = read_line(line.lstrip(b'\xef\xbb\xbf'))[0]
         except (ValueError, RecursionError): key = ''
-    if (self.stamp, offset) in self.damaged or not re.fullmatch('[0-9a-f]{8}(?:[0-9a-f]{8})?', key): self.skipped += 1
+    if offset in self.damaged or not re.fullmatch('[0-9a-f]{8}(?:[0-9a-f]{8})?', key): self.skipped += 1
     elif len(key) == 16: self.index[key] = offset, len(line)
     else: self.older.setdefault(key, (offset, len(line)))
 
@@ -461,22 +469,33 @@ def read_on(self:Recordings):
             self.unread += len(line)
         file.seek(max(self.unread - 64, 0))
         self.tail = file.read(self.unread - file.tell())
-    if self.skipped > before:
-        log.warning('%s: skipped %d line(s) that are no recordings. `cachy check` shows them.', self.path, self.skipped - before)
+    if self.skipped > before: self.warn_once(f'skipped {self.skipped} line(s) that are no recordings. `cachy check` shows them.')
 
-# %% ../nbs/00_core.ipynb #a6316b7b
+# %% ../nbs/00_core.ipynb #4e551b79
+def stamp_of(
+    status:os.stat_result # of a file
+)->tuple: # device, inode, size in bytes, time of the last change in nanoseconds
+    "What changes when a file is written or replaced"
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
 @patch
 def refresh(self:Recordings):
     "Bring the index up to date with the file"
-    try: now = os.stat(self.path)
-    except OSError: return self.forget()
-    stamp = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
-    if stamp == self.stamp: return
-    with self.lock:
-        if not (self.stamp and self.stamp[:2] == stamp[:2] and now.st_size > self.stamp[2] and self.still_there()): self.forget()
+    try:
+        stamp = stamp_of(os.stat(self.path))
+        if stamp == self.stamp: return
+        if self.stamp and not (self.stamp[:2] == stamp[:2] and stamp[2] > self.stamp[2] and self.still_there()): self.forget()
         self.stamp = stamp
-        try: self.read_on()
-        except OSError as error: log.warning('%s: cannot be read (%s), so it counts as empty.', self.path, error.strerror)
+        self.read_on()
+    except OSError as error: self.unreadable(error)
+
+@patch
+def unreadable(self:Recordings,
+    error:OSError # what reading it raised
+):
+    "Go on without recordings until the file can be read"
+    self.forget()
+    if not isinstance(error, FileNotFoundError): self.warn_once(f'cannot be read ({error.strerror}), so it counts as empty.')
 
 @patch
 def still_there(self:Recordings)->bool:
@@ -488,20 +507,34 @@ def still_there(self:Recordings)->bool:
 # %% ../nbs/00_core.ipynb #68bed0f0
 @patch
 def find(self:Recordings,
-    key:str # 16 hex digits
-): # a `Recording`, or None
-    "The last recording of `key`"
+    key:str, # 16 hex digits, or 8 of an older format
+    read=read_line # makes the key and what is wanted from a line; raises `ValueError` where it is damaged
+): # what `read` makes of it, such as a `Recording`; None where there is none
+    "The recording of `key`: the last one, in an older format the first"
     with self.lock:
-        while True:
+        for _ in range(10): # the file may change under our feet
             self.refresh()
-            if key not in self.index: return None
-            offset, length = self.index[key]
-            with suppress(OSError, ValueError, RecursionError), open(self.path, 'rb') as file:
-                file.seek(offset)
-                found, recording = read_line(file.read(length))
-                if found == key: return recording
-            self.damaged.add((self.stamp, offset)) # or the file changed under our feet: both are found out by reading anew
-            self.stamp = None
+            index = self.index if len(key) == 16 else self.older
+            if key not in index: return None
+            offset, length = index[key]
+            try:
+                with open(self.path, 'rb') as file:
+                    steady = stamp_of(os.fstat(file.fileno())) == self.stamp
+                    file.seek(offset)
+                    found, wanted = read(file.read(length))
+                if found == key: return wanted
+            except OSError as error: return self.unreadable(error)
+            except (ValueError, RecursionError): pass
+            if steady: self.skip(offset)
+
+@patch
+def skip(self:Recordings,
+    offset:int # of a line that starts like a recording, but is none
+):
+    "Empty the index, to read the file anew without the line at `offset`"
+    damaged = {*self.damaged, offset}
+    self.forget()
+    self.damaged = damaged
 
 @patch
 def __len__(self:Recordings):
@@ -549,11 +582,10 @@ def add(self:Recordings,
             size = file.seek(0, os.SEEK_END)
             torn = size and (file.seek(size - 1), file.read(1))[1] != b'\n'
             data = b'\n' * bool(torn) + line
-            written = 0
-            try: written = file.write(data)
-            finally:
-                if written < len(data): file.truncate(size)
-            if written < len(data): raise OSError(f'wrote {written} of {len(data)} bytes')
+            written = file.write(data)
+            if written < len(data):
+                if os.fstat(file.fileno()).st_size == size + written: file.truncate(size) # unless somebody else's line follows
+                raise OSError(f'disk full? wrote {written} of {len(data)} bytes')
             with suppress(OSError):
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(self.path)): return
     raise OSError('the file was replaced again and again')
@@ -953,6 +985,9 @@ def find(self:Session,
     "The recording to replay for `call`; raises `CachyMiss` where there is none and the mode is 'replay'"
     if self.mode == 'record' and key not in self.renewed: return None
     recording = self.file.find(key)
+    if recording is None and self.file.older:
+        from cachy.older import find_older
+        recording = find_older(self, call, key)
     if recording is not None:
         self.saved += recording.elapsed
         self.tell('replayed', call)
