@@ -12,14 +12,14 @@ __all__ = ['log', 'doms', 'credential_params', 'key_headers', 'plain_accepts', '
            'split_query', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
            'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'strike_out', 'write_line', 'read_line', 'Recordings', 'stamp_of', 'try_lock',
-           'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
-           'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
-           'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'Flight', 'in_hand', 'sync_send',
-           'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send', 'make_async_send',
-           'patch_clients', 'Loader', 'enable_cachy', 'disable_cachy']
+           'credentials', 'in_json', 'ways_to_write', 'strike_out', 'write_line', 'read_line', 'Recordings', 'stamp_of',
+           'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay',
+           'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of',
+           'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'with_auth',
+           'Flight', 'in_hand', 'sync_send', 'async_send', 'running_task', 'landing', 'Switch', 'session_for',
+           'make_send', 'make_async_send', 'patch_clients', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy']
 
-# %% ../nbs/00_core.ipynb #48095d2d
+# %% ../nbs/00_core.ipynb #7cf802a1
 import base64, fnmatch, hashlib, json, logging, os, re, sys, threading, time
 from collections import Counter
 from contextlib import aclosing, contextmanager, suppress
@@ -28,7 +28,7 @@ from datetime import timedelta
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from fastcore.basics import patch, store_attr
 
@@ -90,6 +90,7 @@ class Call(NamedTuple):
     )->str: # its value; empty where there is none
         "The first header called `name`"
         return next((value for key, value in self.headers if key == name), '')
+    def __repr__(self): return f'Call({self.method} {clean_url(self.url)}, {len(self.headers)} headers, {len(self.body)} bytes)' # no credentials
 
 # %% ../nbs/00_core.ipynb #52c7517d
 def read_call(
@@ -347,16 +348,17 @@ def outline_request(
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
     kind, body, _ = read_body(call, norm_pats)
-    text = lambda part: shorten(part.decode('utf-8', 'replace')) if len(part) < longest_text and b'\0' not in part else f'[{len(part)} bytes, {digest(part)}]'
-    short = outline(body) if kind == 'json' else [text(part) for part in body] if kind == 'multipart' else text(body)
-    request = dict(method=call.method, url=clean_url(call.url), headers=dict(headers_for_key(call.headers)), body=short)
+    strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
+    text = lambda part: shorten(strike(part.decode('utf-8', 'replace'))) if len(part) < longest_text and b'\0' not in part else f'[{len(part)} bytes, {digest(part)}]'
+    short = outline(map_texts(body, strike)) if kind == 'json' else [text(part) for part in body] if kind == 'multipart' else text(body)
+    request = dict(method=call.method, url=strike(clean_url(call.url)), headers=dict(headers_for_key(call.headers)), body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
 # %% ../nbs/00_core.ipynb #f40f5f6b
 def credentials(
     call:Call
 )->set: # texts of 12 characters or more
-    "The credentials that `call` carries: in headers, query parameters and user info"
+    "The credentials that `call` carries: in headers, query parameters and user info, as they are and decoded"
     parts, pattern, values = urlsplit(call.url), name_pattern(credential_headers), []
     for name, value in call.headers:
         if not pattern.match(name): continue
@@ -365,7 +367,9 @@ def credentials(
         if name == 'cookie': values += [pair.partition('=')[2] for pair in re.split(r';\s*', value)]
         if value.lower().startswith('basic '):
             with suppress(ValueError): values += base64.b64decode(value[6:]).decode().split(':', 1)
-    values += [unquote_plus(pair.partition('=')[2]) for pair in split_query(call.url)[1]] + [unquote_plus(parts.password or '')]
+    user_info = parts.netloc.rpartition('@')[0]
+    raw = [pair.partition('=')[2] for pair in split_query(call.url)[1]] + [user_info, *user_info.split(':', 1)]
+    values += raw + [unquote_plus(value) for value in raw] + [base64.b64encode(unquote(user_info).encode()).decode()]
     return {value for value in values if len(value) >= 12}
 
 # %% ../nbs/00_core.ipynb #315a8f18
@@ -375,12 +379,21 @@ def in_json(
     "How `text` stands in a JSON text"
     return json.dumps(text)[1:-1]
 
+@lru_cache
+def ways_to_write(
+    secret:str
+)->tuple: # of texts, the longest first
+    "`secret`, plain and as programs write it in JSON; some escape `/` too"
+    forms = {secret, in_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return tuple(sorted(forms | {form.replace('/', r'\/') for form in forms}, key=len, reverse=True))
+
 def strike_out(
     text:str, # JSON
     secrets:set # of texts
 )->str:
     "`text` with each of `secrets` replaced"
-    for secret in sorted(secrets, key=len, reverse=True): text = text.replace(in_json(secret), '***').replace(secret, '***')
+    for secret in sorted(secrets, key=len, reverse=True):
+        for form in ways_to_write(secret): text = text.replace(form, '***')
     return text
 
 # %% ../nbs/00_core.ipynb #6afc0fca
@@ -408,9 +421,10 @@ def read_line(
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
         raise ValueError('not a recording')
     status, headers, elapsed = (fields.get(name) or default for name, default in (('status_code', 200), ('headers', {}), ('elapsed', 0)))
-    if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict) and isinstance(elapsed, (int, float))):
+    if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict) and isinstance(elapsed, (int, float)) and 0 <= elapsed < 1e9):
         raise ValueError('not a recording')
     headers = {name: value for name, value in headers.items() if isinstance(value, str) and not name_pattern(wire_headers).match(name)}
+    ''.join([*headers, *headers.values()]).encode() # raises where no header could hold it
     return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
 
 # %% ../nbs/00_core.ipynb #487e8628
@@ -656,7 +670,8 @@ def build_response(
     if stream:
         events, rest = split_events(recording.body, separator(recording.headers.get('content-type', '')))
         chunks = events + [rest] * bool(rest)
-    response = library.Response(recording.status, headers=recording.headers, request=request,
+    headers = [(name.encode(), value.encode()) for name, value in recording.headers.items()] # texts would have to be ASCII
+    response = library.Response(recording.status, headers=headers, request=request,
         stream=for_family(Replay, library)(chunks), extensions={'cachy': 'replayed'})
     response.elapsed = timedelta(seconds=recording.elapsed)
     if not stream: response.read()
@@ -750,14 +765,18 @@ def texts_of(
         for name, item in value.items(): yield from texts_of(item, f'{path}.{name}')
 
 def joined_texts(
-    body:bytes, # of a stream
+    body:bytes, # of an answer
     pattern # from `separator`
 )->list: # of texts
-    "What the events of `body` say at the same place, put together"
+    "What the events of `body` say at the same place, put together; all texts where it is JSON"
     texts, (events, rest) = {}, split_events(body, pattern)
+    if b'\0' in rest: events, rest = re.findall(rb'{"[^\0-\x1f]*}', rest), b'' # AWS packs its events in binary frames
     for event in (*events, rest):
-        with suppress(ValueError, RecursionError):
-            for path, text in texts_of(json.loads(event[max(event.find(b'{'), 0):])): texts.setdefault(path, []).append(text)
+        data = b'\n'.join(line[5:] for line in re.split(rb'\r\n?|\n', event) if line.startswith(b'data:')) or event
+        try: content = json.loads(data)
+        except (ValueError, RecursionError): content = data.removeprefix(b' ').decode('utf-8', 'replace')
+        with suppress(RecursionError):
+            for path, text in texts_of(content): texts.setdefault(path, []).append(text)
     return [''.join(parts) for parts in texts.values()]
 
 def leaks(
@@ -766,10 +785,11 @@ def leaks(
     content_type:str # of it
 )->bool:
     "Whether `body` holds one of `secrets`: plain, escaped, or in pieces over the events of a stream"
-    forms = {form for secret in secrets for form in (secret, in_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1])}
+    forms = set().union(*map(ways_to_write, secrets))
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
-    return bool(secrets and pattern) and any(form in text for text in joined_texts(body, pattern) for form in forms)
+    if not secrets or not (pattern or b'\\' in body or b'\0' in body): return False
+    return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
 class Recorder:
@@ -1005,7 +1025,16 @@ def miss(self:Session,
     self.tell('missed', call, message, logging.ERROR)
     return CachyMiss(message, outline_request(call, self.norm_pats), key)
 
-# %% ../nbs/00_core.ipynb #73de4530
+# %% ../nbs/00_core.ipynb #c0d45cd9
+def with_auth(
+    call:Call,
+    response # to it
+)->Call:
+    "`call` with the credentials that the client's `auth` added when it was sent"
+    try: sent = response.request.headers.multi_items()
+    except (AttributeError, RuntimeError): return call # no request is known
+    return call._replace(headers=call.headers + [pair for pair in sent if name_pattern(credential_headers).match(pair[0]) and pair not in call.headers])
+
 @patch
 def keep(self:Session,
     recorder:Recorder, # which saw the whole answer
@@ -1013,7 +1042,7 @@ def keep(self:Session,
     elapsed:float # in seconds
 ):
     "Record an answer, or say why not; never raises, for the caller has a right to the answer"
-    call, status, headers = recorder.call, recorder.response.status_code, dict(recorder.response.headers)
+    call, status, headers = with_auth(recorder.call, recorder.response), recorder.response.status_code, dict(recorder.response.headers)
     why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
     if not why and status not in self.errors: why = body_refusal(call, recorder.content_type, body)
     kept = headers_to_keep(headers, self.hdrs)
@@ -1256,6 +1285,15 @@ def update(self:Switch):
         if self in sys.meta_path: sys.meta_path.remove(self)
         self.put_back()
     self.set_placeholders()
+
+# %% ../nbs/00_core.ipynb #9ff5f849
+def renew_locks():
+    "Make the sessions usable in a process that was just forked"
+    for session in {*switch.sessions, *(session.replaced for session in switch.sessions)} - {None}:
+        session.lock, session.flights, session.file.lock = threading.Lock(), {}, threading.RLock()
+        session.file.forget()
+
+if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_locks) # not on Windows
 
 # %% ../nbs/00_core.ipynb #cbffc404
 @patch
