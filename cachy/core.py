@@ -433,14 +433,14 @@ class Recordings:
     def __init__(self,
         path # of the file; it need not exist
     ):
-        self.path, self.lock, self.told = Path(path), threading.RLock(), set()
+        self.path, self.lock, self.damaged, self.told = Path(path), threading.RLock(), set(), set()
         self.forget()
 
 # %% ../nbs/00_core.ipynb #d5c7d916
 @patch
 def forget(self:Recordings):
     "Empty the index, to read the file from its start"
-    self.index, self.older, self.damaged, self.unread, self.stamp, self.tail = {}, {}, set(), 0, None, b''
+    self.index, self.older, self.unread, self.stamp, self.tail = {}, {}, 0, None, b''
     self.lines = self.skipped = 0
 
 @patch
@@ -498,7 +498,9 @@ def refresh(self:Recordings):
     try:
         stamp = stamp_of(os.stat(self.path))
         if stamp == self.stamp: return
-        if self.stamp and not (self.stamp[:2] == stamp[:2] and stamp[2] > self.stamp[2] and self.still_there()): self.forget()
+        if self.stamp and not (self.stamp[:2] == stamp[:2] and stamp[2] > self.stamp[2] and self.still_there()):
+            self.forget()
+            self.damaged = set()
         self.stamp = stamp
         self.read_on()
     except OSError as error: self.unreadable(error)
@@ -526,29 +528,21 @@ def find(self:Recordings,
 ): # what `read` makes of it, such as a `Recording`; None where there is none
     "The recording of `key`: the last one, in an older format the first"
     with self.lock:
+        suspect = None
         for _ in range(10): # the file may change under our feet
             self.refresh()
-            index = self.index if len(key) == 16 else self.older
-            if key not in index: return None
-            offset, length = index[key]
+            place = (self.index if len(key) == 16 else self.older).get(key)
+            if place is None: return None
             try:
                 with open(self.path, 'rb') as file:
-                    steady = stamp_of(os.fstat(file.fileno())) == self.stamp
-                    file.seek(offset)
-                    found, wanted = read(file.read(length))
+                    file.seek(place[0])
+                    found, wanted = read(file.read(place[1]))
                 if found == key: return wanted
             except OSError as error: return self.unreadable(error)
             except (ValueError, RecursionError): pass
-            if steady: self.skip(offset)
-
-@patch
-def skip(self:Recordings,
-    offset:int # of a line that starts like a recording, but is none
-):
-    "Empty the index, to read the file anew without the line at `offset`"
-    damaged = {*self.damaged, offset}
-    self.forget()
-    self.damaged = damaged
+            self.forget() # either the index is out of date, or the line is damaged: then it is so after reading anew too
+            if place == suspect: self.damaged.add(place[0])
+            suspect = place
 
 @patch
 def __len__(self:Recordings):

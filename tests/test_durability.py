@@ -1,0 +1,434 @@
+"Nothing is lost: many writers, killed writers, and every bad condition of the file. `CACHY_FULL=1` runs the full sizes."
+import asyncio, errno, json, logging, os, random, signal, subprocess, sys, tempfile, textwrap, threading, time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx, pytest
+
+from cachy import CachyMiss, core, enable_cachy
+from cachy.core import Call, Recording, Recordings, read_line, request_key, write_line
+from conftest import root
+
+full = os.environ.get('CACHY_FULL') == '1'
+hosts = ('127.0.0.1',)
+
+def line_for(number, body=None, size=0):
+    "Key and line of the recording with `number`"
+    call = Call('POST', 'http://127.0.0.1/v1', [('content-type', 'application/json')], json.dumps(dict(n=number)).encode())
+    key = request_key(call)
+    return key, write_line(key, call, Recording(200, {'content-type': 'text/plain'}, body if body is not None else f'answer {number} {"x" * size}'.encode()))
+
+def whole_lines(path):
+    "Key: answer of each line of the file; each must be whole"
+    return dict(read_line(line) for line in path.read_bytes().splitlines(keepends=True))
+
+def start(code, *args):
+    "A process of its own that runs `code`"
+    return subprocess.Popen([sys.executable, '-c', textwrap.dedent(code), *map(str, args)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+def finish(process, seconds=300):
+    out, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, err
+    return out
+
+# Many writers
+
+recording_code = '''
+    import os, sys, threading, httpx
+    from cachy import enable_cachy
+    folder, worker, threads, calls = sys.argv[1], *map(int, sys.argv[2:5])
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=dict(answer=request.content.decode() * 20)))
+    def work(thread):
+        with httpx.Client(transport=transport) as client:
+            for call in range(calls):
+                content = f'{worker}-{thread}-{call}'
+                assert client.post('http://127.0.0.1/v1', content=content).json() == dict(answer=content * 20)
+                os.write(1, f'{content}\\n'.encode())
+    with enable_cachy(folder, doms=('127.0.0.1',), mode='auto') as session:
+        workers = [threading.Thread(target=work, args=[thread]) for thread in range(threads)]
+        for worker_thread in workers: worker_thread.start()
+        for worker_thread in workers: worker_thread.join()
+'''
+
+def assert_all_replay(folder, contents):
+    "Each of `contents` replays its own answer"
+    with enable_cachy(folder, doms=hosts, mode='replay') as session, httpx.Client() as client:
+        for content in contents: assert client.post('http://127.0.0.1/v1', content=content).json() == dict(answer=content * 20)
+        assert session.counts['missed'] == 0
+
+@pytest.mark.parametrize('run', range(20 if full else 1))
+@pytest.mark.parametrize('killed', [0, 6 if full else 2])
+def test_many_writers(run, killed, tmp_path):
+    processes, threads, calls = (16, 4, 50) if full else (4, 4, 12)
+    dice = random.Random(run)
+    victims = [start(recording_code, tmp_path, 100 + i, 4, 10_000) for i in range(killed)]
+    writers = [start(recording_code, tmp_path, i, threads, calls) for i in range(processes)]
+    outs, readers = [], [threading.Thread(target=lambda process=process: outs.append(process.communicate()[0])) for process in victims]
+    for reader in readers: reader.start()
+    for victim in victims:
+        time.sleep(dice.uniform(0.3, 1.5))
+        victim.send_signal(signal.SIGKILL)
+    for writer in writers: finish(writer)
+    for reader in readers: reader.join(60)
+    contents = [f'{process}-{thread}-{call}' for process in range(processes) for thread in range(threads) for call in range(calls)]
+    if not killed: assert len(whole_lines(tmp_path/'cachy.jsonl')) == len(contents) == (tmp_path/'cachy.jsonl').read_bytes().count(b'\n')
+    returned = [content for out in outs for content in out.split('\n')[:-1]]
+    assert_all_replay(tmp_path, contents + returned)
+    assert os.listdir(tmp_path) == ['cachy.jsonl']
+
+def test_tasks_of_one_loop(tmp_path):
+    async def work():
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, json=dict(answer=request.content.decode() * 20)))
+        async with httpx.AsyncClient(transport=transport) as client:
+            await asyncio.gather(*[client.post('http://127.0.0.1/v1', content=f't-{i}') for i in range(300)])
+    with enable_cachy(tmp_path, doms=hosts, mode='auto'): asyncio.run(work())
+    assert len(whole_lines(tmp_path/'cachy.jsonl')) == 300
+    assert_all_replay(tmp_path, [f't-{i}' for i in range(300)])
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork here')
+def test_forks(tmp_path):
+    "Children that fork while other threads of the parent hold the locks"
+    code = recording_code.split('def work')[0] + '''
+    import time
+    def ask(client, content): assert client.post('http://127.0.0.1/v1', content=content).json() == dict(answer=content * 20)
+    with enable_cachy(folder, doms=('127.0.0.1',), mode='auto') as session, httpx.Client(transport=transport) as client:
+        done = False
+        def hold():
+            while not done:
+                with session.file.lock, session.lock: time.sleep(0.002)
+        holder = threading.Thread(target=hold)
+        holder.start()
+        children = []
+        for child in range(calls):
+            if not (pid := os.fork()):
+                try:
+                    for call in range(5): ask(httpx.Client(transport=transport), f'{child}-{call}')
+                    os._exit(0)
+                finally: os._exit(1)
+            children.append(pid)
+            ask(client, f'parent-{child}')
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        done = True
+        assert statuses == [0] * calls, statuses
+    '''
+    finish(start(code, tmp_path, 0, 1, 12), seconds=60)
+    assert_all_replay(tmp_path, [f'{child}-{call}' for child in range(12) for call in range(5)] + [f'parent-{child}' for child in range(12)])
+
+# Crashes
+
+@pytest.mark.skipif(not hasattr(signal, 'SIGKILL'), reason='no SIGKILL here')
+def test_sigkill_at_random_moments(tmp_path):
+    "What had returned to its caller before the kill is there, and the file works on"
+    # the process that is killed is forked from one that imported everything, so that the moments fall into the writing
+    code = '''
+        import os, random, signal, sys, time
+        sys.path.insert(0, 'tests')
+        from cachy.core import Recordings
+        from test_durability import line_for
+        dice = random.Random(int(sys.argv[3]))
+        for kill in range(int(sys.argv[2])):
+            lines = [line_for(kill * 1000 + i, size=dice.choice((0, 5_000, 300_000)))[1] for i in range(30)]
+            get, put = os.pipe()
+            if not (pid := os.fork()):
+                recordings = Recordings(sys.argv[1])
+                for number, line in enumerate(lines):
+                    recordings.add(line)
+                    os.write(put, b'%d ' % (kill * 1000 + number))
+                time.sleep(60)
+            os.close(put)
+            time.sleep(dice.uniform(0, 0.012))
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            print(os.read(get, 1 << 16).decode(), end='', flush=True)
+            os.close(get)
+    '''
+    kills = 200 if full else 40
+    path = tmp_path/'cachy.jsonl'
+    returned = [int(number) for number in finish(start(code, path, kills, 7)).split()]
+    assert len(returned) > kills # the moments do fall into the writing
+    recordings = Recordings(path)
+    for number in returned: assert recordings.find(line_for(number)[0]).body.startswith(b'answer %d ' % number)
+    key, line = line_for(-1)
+    recordings.add(line)
+    assert recordings.find(key) and recordings.skipped <= kills
+
+def test_a_torn_line_costs_only_itself(tmp_path):
+    "Each possible place at which a write can end"
+    (one, first), (two, second), (three, third) = line_for(1), line_for(2), line_for(3)
+    for end in range(len(second) + 1):
+        path = tmp_path/'cachy.jsonl'
+        path.write_bytes(first + second[:end])
+        before, recordings = Recordings(path), Recordings(path)
+        assert before.find(one) and bool(before.find(two)) == (end >= len(second) - 1)
+        recordings.add(third)
+        for reader in (before, recordings, Recordings(path)):
+            assert reader.find(one) and reader.find(three) and bool(reader.find(two)) == (end >= len(second) - 1)
+        assert before.skipped == (0 < end < len(second) - 1)
+
+# Bad conditions
+
+@contextmanager
+def as_nobody():
+    "Permissions do not bind root"
+    root_here = hasattr(os, 'geteuid') and os.geteuid() == 0
+    if root_here: os.seteuid(65534)
+    try: yield
+    finally:
+        if root_here: os.seteuid(0)
+
+@pytest.fixture
+def folder():
+    "A folder that nobody may enter too"
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+class Caller:
+    "Calls a server that answers each request differently"
+    def __init__(self):
+        self.calls = 0
+        self.client = httpx.Client(transport=httpx.MockTransport(self.answer))
+    def answer(self, request):
+        self.calls += 1
+        return httpx.Response(200, text=f'{request.content.decode()} answered, call {self.calls}')
+    def ask(self, content):
+        "The answer, and whether it is a hit"
+        before = self.calls
+        return self.client.post('http://127.0.0.1/v1', content=content).text, self.calls == before
+
+def append(path, data):
+    with open(path, 'ab') as file: file.write(data)
+def edit(path, change):
+    content = path.read_bytes()
+    with open(path, 'rb+') as file:
+        file.truncate(0)
+        file.write(change(content))
+def replace_by_git(path, change):
+    new = path.with_name('new')
+    new.write_bytes(change(path.read_bytes()))
+    os.replace(new, path)
+def swap(content): return b''.join(reversed(content.splitlines(keepends=True)))
+
+skipped = 'skipped 1 line(s) that are no recordings. `cachy check` shows them.'
+foreign, huge = b'{"level": "info", "message": "another program"}\n', b'{"key":"0123456789abcdef","x":"' + b'y' * 100_000_000
+
+conditions = { # name: what happens to the file between recording and asking again, and the one warning
+    'blank lines': (lambda path: append(path, b'\n\r\n \t\n\n'), None),
+    'conflict markers': (lambda path: edit(path, lambda content: b'<<<<<<< HEAD\n' + content.replace(b'\n', b'\n=======\n', 1) + b'>>>>>>> branch\n'), 'skipped 3 line(s)'),
+    'torn line': (lambda path: append(path, b'{"key":"0123456789abcdef","request":{"meth\n'), skipped),
+    'torn last line': (lambda path: append(path, b'{"key":"0123456789abcdef","request":{"meth'), skipped), # once the next line has ended it
+    'torn inside': (lambda path: append(path, b'{"key":"0123456789abcdef",}\n'), None), # looks whole; is found out when it is asked for
+    'other program': (lambda path: append(path, foreign), skipped),
+    'bom': (lambda path: edit(path, lambda content: b'\xef\xbb\xbf' + content), None),
+    'crlf': (lambda path: edit(path, lambda content: content.replace(b'\n', b'\r\n')), None),
+    'nul bytes': (lambda path: append(path, b'\0' * 5000 + b'\n'), skipped),
+    'nul bytes at the end': (lambda path: append(path, b'\0' * 5000), skipped),
+    'lone surrogates': (lambda path: append(path, b'{"key": "0123456789abcdef", "response": "\\ud800"}\n'), skipped),
+    'raw surrogates': (lambda path: append(path, b'{"key": "0123456789abcdef", "response": "\xed\xa0\x80"}\n'), skipped),
+    'not utf-8': (lambda path: append(path, b'\xff\xfe\n'), skipped),
+    'line separators': (lambda path: append(path, '{"key": "0123456789abcdef", "response": "a\u2028b\u2029c\x85d"}\n'.encode()), None),
+    'deep': (lambda path: append(path, b'[' * 200_000 + b'\n'), skipped),
+    '100 MB line': (lambda path: append(path, huge + b'"}\n'), None),
+    '100 MB torn line': (lambda path: append(path, huge + b'\n'), skipped),
+    'edited in place': (lambda path: edit(path, lambda content: foreign + content), skipped),
+    'edited to the same size': (lambda path: edit(path, swap), None),
+    'replaced': (lambda path: replace_by_git(path, swap), None),
+    'replaced by more': (lambda path: replace_by_git(path, lambda content: foreign + content), skipped),
+    'moved away and back': (lambda path: (path.rename(path.with_name('x')), path.with_name('x').rename(path)), None),
+    'a symlink': (lambda path: (path.rename(path.with_name('x')), path.symlink_to('x')), None)}
+
+@pytest.mark.parametrize('fresh', [False, True], ids=['while it runs', 'before it starts'])
+@pytest.mark.parametrize('name', conditions)
+def test_conditions_that_keep_hits(name, fresh, tmp_path, caplog):
+    change, warning = conditions[name]
+    caller, path = Caller(), tmp_path/'cachy.jsonl'
+    def session(): return enable_cachy(tmp_path, doms=hosts, mode='auto')
+    with session() as first:
+        old = {content: caller.ask(content)[0] for content in 'abc'}
+        if fresh: first.__exit__()
+        else: change(path)
+        with session() if fresh else first:
+            if fresh: change(path)
+            for content in old: assert caller.ask(content) == (old[content], True) # hits still hit
+            new, hit = caller.ask('new')                                           # calls still work
+            assert not hit and caller.ask('new') == (new, True)                    # and are recorded
+    warnings = [record.message for record in caplog.records]
+    assert len(warnings) == (1 if warning else 0) and (not warning or warning in warnings[0]), warnings
+    with enable_cachy(tmp_path, doms=hosts, mode='replay'):                        # nothing else lost
+        assert [caller.ask(content) for content in (*old, 'new')] == [(text, True) for text in (*old.values(), new)]
+    assert len(Recordings(path)) - (name in ('line separators', '100 MB line', 'torn inside')) == 4
+
+def lock_away(path): os.chmod(path, 0o444)
+def lock_folder(path): os.chmod(path.parent, 0o555)
+def hide(path): os.chmod(path, 0)
+def in_the_way(path): path.unlink(); path.mkdir()
+def remove_folder(path): path.unlink(); path.parent.rmdir()
+
+obstacles = { # name: what happens, whether hits still hit, whether new answers are recorded, the warnings by what they say
+    'file read-only': (lock_away, True, False, ['Permission denied']),
+    'folder read-only': (lock_folder, True, True, []),
+    'file unreadable': (hide, False, False, ['cannot be read (Permission denied)', *['not recorded'] * 5]),
+    'file removed': (lambda path: path.unlink(), False, True, []),
+    'folder removed': (remove_folder, False, False, ['No such file or directory'] * 5),
+    'a folder in its place': (in_the_way, False, False, ['cannot be read (Is a directory)', *['Is a directory'] * 5]),
+    'truncated to nothing': (lambda path: os.truncate(path, 0), False, True, []),
+    'truncated': (lambda path: os.truncate(path, path.stat().st_size // 2), None, True, ['skipped 1 line(s)'])}
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='needs the permissions of POSIX')
+@pytest.mark.parametrize('name', obstacles)
+def test_conditions_that_stand_in_the_way(name, folder, caplog):
+    change, hits, records, wanted = obstacles[name]
+    folder = folder/'inner'
+    folder.mkdir()
+    os.chmod(folder, 0o777)
+    path, caller = folder/'cachy.jsonl', Caller()
+    with enable_cachy(folder, doms=hosts, mode='auto'):
+        with as_nobody(): old = {content: caller.ask(content)[0] for content in 'abc'}
+        change(path)
+        with as_nobody():
+            for content in old:
+                text, hit = caller.ask(content)
+                assert text.startswith(f'{content} answered') and hit == (hits if hits is not None else content == 'a')
+            new = caller.ask('new')
+            assert new[0].startswith('new answered') and not new[1]
+            again = caller.ask('new')
+            assert again[1] == records and (not records or again[0] == new[0])
+    warnings = [record.message for record in caplog.records]
+    expected = wanted * (2 if name == 'file read-only' else 1) # each answer that was not recorded says so
+    assert len(warnings) == len(expected) and all(part in message for part, message in zip(expected, warnings)), warnings
+    if path.parent.exists(): os.chmod(path.parent, 0o777)
+    if path.is_file(): os.chmod(path, 0o666)
+
+def test_disk_full(tmp_path):
+    "A limit on the file's size makes a write end in the middle, as a full disk does"
+    code = '''
+        import resource, signal, sys
+        sys.path.insert(0, 'tests')
+        from cachy import enable_cachy
+        from test_durability import Caller, hosts
+        caller = Caller()
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with enable_cachy(sys.argv[1], doms=hosts, mode='auto') as session:
+            old = {content: caller.ask(content)[0] for content in 'abc'}
+            size = session.file.path.stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+            for content in ('new', 'newer'):
+                text, hit = caller.ask(content)
+                assert text.startswith(content) and not hit
+            for content in old: assert caller.ask(content) == (old[content], True)
+            assert session.file.path.stat().st_size == size, 'the part that was written is taken back'
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            text, _ = caller.ask('new')
+            assert caller.ask('new') == (text, True)
+            for content in old: assert caller.ask(content) == (old[content], True)
+    '''
+    pytest.importorskip('resource')
+    process = start(code, tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert [line.split(': ')[0] for line in err.splitlines()] == ['cachy not recorded'] * 2 and 'disk full?' in err
+
+def test_too_many_open_files(tmp_path, monkeypatch, caplog):
+    "What could not be read once is read when it can be"
+    key, line = line_for(1)
+    recordings = Recordings(tmp_path/'cachy.jsonl')
+    recordings.add(line)
+    real_open = open
+    def fail(*args, **kwargs): raise OSError(errno.EMFILE, 'Too many open files')
+    for indexed in (False, True):
+        if indexed: assert recordings.find(key)
+        monkeypatch.setattr('builtins.open', fail)
+        assert recordings.find(key) is None
+        monkeypatch.setattr('builtins.open', real_open)
+        assert recordings.find(key)
+    assert [record.message.split(': ', 1)[1] for record in caplog.records] == ['cannot be read (Too many open files), so it counts as empty.']
+
+def test_replaced_while_appending(tmp_path):
+    "Git puts another file in place again and again; no recording is lost with the old one"
+    path, done, recordings = tmp_path/'cachy.jsonl', threading.Event(), Recordings(tmp_path/'cachy.jsonl')
+    path.write_bytes(line_for(-1)[1])
+    seen = set()
+    def git():
+        while not done.is_set():
+            with open(path, 'rb') as file: # what git has of the file, and all that was added since, under the writers' own lock
+                if not core.try_lock(file): continue
+                new = tmp_path/'new'
+                new.write_bytes(path.read_bytes())
+                os.replace(new, path)
+                seen.add(os.stat(path).st_ino)
+            time.sleep(0.0005)
+    thread = threading.Thread(target=git)
+    thread.start()
+    try:
+        for number in range(300): recordings.add(line_for(number)[1])
+    finally:
+        done.set()
+        thread.join()
+    assert len(whole_lines(path)) == 301
+
+@pytest.mark.parametrize('broken', ['no modules', 'no locks'])
+def test_without_locks(broken, tmp_path, monkeypatch):
+    "Where locks do not exist, one append is all: threads lose nothing"
+    if broken == 'no modules':
+        monkeypatch.setattr(core, 'fcntl', None)
+        monkeypatch.setattr(core, 'msvcrt', None)
+    else:
+        class NoLocks:
+            LOCK_EX = LOCK_NB = 0
+            def flock(self, *args): raise OSError(errno.ENOLCK, 'No locks available')
+        monkeypatch.setattr(core, 'fcntl', NoLocks())
+    path = tmp_path/'cachy.jsonl'
+    def work(worker):
+        recordings = Recordings(path)
+        for number in range(50): recordings.add(line_for(worker * 1000 + number, size=20_000 if number % 5 == 0 else 0)[1])
+    threads = [threading.Thread(target=work, args=[worker]) for worker in range(16)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    recordings = Recordings(path)
+    assert len(recordings) == 800 and recordings.skipped == 0
+    for worker in range(16):
+        for number in range(50): assert recordings.find(line_for(worker * 1000 + number)[0]).body.startswith(b'answer %d ' % (worker * 1000 + number))
+
+@pytest.mark.skipif(not core.fcntl, reason='needs flock')
+def test_a_lock_that_is_never_given_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(core, 'lock_seconds', 0.05)
+    path, (key, line) = tmp_path/'cachy.jsonl', line_for(1)
+    with open(path, 'ab') as other:
+        core.fcntl.flock(other, core.fcntl.LOCK_EX)
+        Recordings(path).add(line)
+    assert Recordings(path).find(key)
+
+def test_permissions_stay(tmp_path):
+    path = tmp_path/'cachy.jsonl'
+    path.touch(mode=0o640)
+    os.chmod(path, 0o640)
+    (tmp_path/'link').symlink_to('cachy.jsonl')
+    Recordings(tmp_path/'link').add(line_for(1)[1])
+    assert path.stat().st_mode & 0o777 == 0o640 and (tmp_path/'link').is_symlink() and Recordings(path).find(line_for(1)[0])
+
+def test_a_damaged_line_uncovers_the_one_before(tmp_path):
+    "The index knows only how a line starts; what is wrong inside shows when it is asked for"
+    path, (key, line) = tmp_path/'cachy.jsonl', line_for(1)
+    bad = line[:60] + b'\xff' + line[61:]
+    path.write_bytes(line + bad + b'\n' + line_for(2)[1] + bad)
+    recordings = Recordings(path)
+    assert recordings.find(key).body == b'answer 1 ' and recordings.skipped == 2 and len(recordings) == 2
+    path.write_bytes(bad + line_for(2)[1])
+    assert recordings.find(key) is None and recordings.find(line_for(2)[0])
+
+def test_readers_while_writers_write(tmp_path):
+    path, stop, problems = tmp_path/'cachy.jsonl', threading.Event(), []
+    def read():
+        recordings = Recordings(path)
+        while not stop.is_set():
+            size = len(recordings)
+            for number in range(0, 400, 37):
+                found = recordings.find(line_for(number)[0])
+                if found and not found.body.startswith(b'answer %d ' % number): problems.append(number)
+            if len(recordings) < size: problems.append('fewer')
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers: reader.start()
+    for number in range(400): Recordings(path).add(line_for(number, size=50_000 if number % 10 == 0 else 0)[1])
+    stop.set()
+    for reader in readers: reader.join()
+    assert problems == [] and len(Recordings(path)) == 400
