@@ -6,16 +6,17 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'doms', 'credential_params', 'key_headers', 'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids',
-           'kept_headers', 'wire_headers', 'longest_text', 'lock_seconds', 'event_end', 'line_end', 'end_types',
-           'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes', 'flight_seconds', 'sending',
-           'switch', 'targets', 'key_variables', 'doms_pattern', 'url_place', 'Call', 'read_call', 'name_pattern',
-           'split_query', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
-           'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
-           'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'ways_to_write', 'strike_out', 'write_line', 'read_line', 'Recordings', 'stamp_of',
-           'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay',
-           'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of',
-           'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'with_auth',
+           'link_marks', 'canonical', 'kept_headers', 'wire_headers', 'longest_text', 'cache_bytes', 'lock_seconds',
+           'event_end', 'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes',
+           'modes', 'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'doms_pattern',
+           'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches', 'split_query',
+           'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids', 'number_tool_ids',
+           'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep', 'pack_body',
+           'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request', 'credentials',
+           'in_json', 'ways_to_write', 'strike_out', 'write_line', 'read_line', 'Recordings', 'stamp_of', 'try_lock',
+           'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
+           'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
+           'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'wire_form', 'with_auth',
            'Flight', 'in_hand', 'sync_send', 'async_send', 'running_task', 'landing', 'Switch', 'session_for',
            'make_send', 'make_async_send', 'patch_clients', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy']
 
@@ -45,14 +46,17 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.openai.com', '*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com', '*.models.ai.azure.com',
     'models.inference.ai.azure.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'aiplatform.googleapis.com',
     '*-aiplatform.googleapis.com', 'bedrock-runtime.*.amazonaws.com', 'bedrock-agent-runtime.*.amazonaws.com',
-    'runtime.sagemaker.*.amazonaws.com', 'api.deepseek.com', 'api.mistral.ai', 'codestral.mistral.ai', 'api.cohere.com', 'api.cohere.ai',
+    'runtime.sagemaker.*.amazonaws.com', 'api.deepseek.com', 'api.mistral.ai', 'codestral.mistral.ai', 'api.cohere.com',
+    'api.cohere.ai',
     'api.groq.com', 'api.together.xyz', 'api.together.ai', 'api.fireworks.ai', 'openrouter.ai', 'api.perplexity.ai', 'api.x.ai',
     'api.moonshot.ai', 'api.moonshot.cn', 'api.cerebras.ai', 'api.sambanova.ai', 'integrate.api.nvidia.com', 'ai.api.nvidia.com',
     'api-inference.huggingface.co', 'router.huggingface.co', '*.endpoints.huggingface.cloud', 'api.replicate.com', 'api.ai21.com',
     'inference.baseten.co', '*.api.baseten.co', 'api.nlpcloud.io', 'api.aleph-alpha.com', 'api.deepinfra.com',
-    'api.endpoints.anyscale.com', '*.ml.cloud.ibm.com', 'api.voyageai.com', 'api.jina.ai', 'api.friendli.ai', 'inference.friendli.ai',
+    'api.endpoints.anyscale.com', '*.ml.cloud.ibm.com', 'api.voyageai.com', 'api.jina.ai', 'api.friendli.ai',
+    'inference.friendli.ai',
     'api.galadriel.com', 'api.novita.ai', 'api.featherless.ai', 'api.studio.nebius.ai', 'api.tokenfactory.nebius.com',
-    'api.cloudflare.com/client/v4/accounts/*/ai', 'gateway.ai.cloudflare.com', 'app.empower.dev', 'api.llama.com', 'api.aimlapi.com')
+    'api.cloudflare.com/client/v4/accounts/*/ai', 'gateway.ai.cloudflare.com', 'app.empower.dev', 'api.llama.com',
+    'api.aimlapi.com')
 
 # %% ../nbs/00_core.ipynb #070e306f
 @lru_cache
@@ -78,6 +82,14 @@ def url_place(
     port = '' if re.search(r':\d+$', host) else {'http': ':80', 'https': ':443'}.get(parts.scheme, ':')
     return host + port + parts.path
 
+@lru_cache(1000)
+def is_cached(
+    url:str, # a whole URL
+    doms:tuple # hosts
+)->bool:
+    "Whether `doms` cover `url`"
+    return bool(doms_pattern(doms).match(url_place(url)))
+
 # %% ../nbs/00_core.ipynb #71cd9592
 class Call(NamedTuple):
     "A request: what decides the answer, and what must be kept out of the file"
@@ -89,15 +101,26 @@ class Call(NamedTuple):
         name:str # in lower case
     )->str: # its value; empty where there is none
         "The first header called `name`"
-        return next((value for key, value in self.headers if key == name), '')
-    def __repr__(self): return f'Call({self.method} {clean_url(self.url)}, {len(self.headers)} headers, {len(self.body)} bytes)' # no credentials
+        for key, value in self.headers:
+            if key == name: return value
+        return ''
+    def __repr__(self): # shows no credentials
+        return f'Call({self.method} {clean_url(self.url)}, {len(self.headers)} headers, {len(self.body)} bytes)'
 
-# %% ../nbs/00_core.ipynb #52c7517d
+# %% ../nbs/00_core.ipynb #5aa04618
+@lru_cache(1000)
+def header_name(
+    name:bytes # as it goes over the wire
+)->str:
+    "`name` in lower case"
+    return name.decode('latin-1').lower()
+
 def read_call(
     request # an `httpx` or `httpx2` request whose body was read
 )->Call:
     "The neutral form of `request`"
-    return Call(request.method.upper(), str(request.url), request.headers.multi_items(), request.content)
+    headers = [(header_name(name), value.decode('utf-8', 'replace')) for name, value in request.headers.raw]
+    return Call(request.method.upper(), str(request.url), headers, request.content)
 
 # %% ../nbs/00_core.ipynb #b96b4cdc
 credential_params = ('api_key', 'api-key', 'access_token', 'sig', 'signature', 'x-amz-*') # query parameters that say who asks
@@ -109,6 +132,14 @@ def name_pattern(
     "One pattern that matches each of `names`, in upper or lower case"
     return re.compile('|'.join(map(fnmatch.translate, names)) or '(?!)', re.IGNORECASE)
 
+@lru_cache(1000)
+def matches(
+    names:tuple, # names in which `*` stands for any text
+    name:str
+)->bool:
+    "Whether `name` is one of `names`"
+    return bool(name_pattern(names).match(name))
+
 # %% ../nbs/00_core.ipynb #a2a2cbc3
 def split_query(
     url:str # a whole URL
@@ -116,12 +147,13 @@ def split_query(
     "Tell the parameters of `url` apart"
     parts = urlsplit(url)
     google = ('key',) if parts.hostname and f'.{parts.hostname}'.endswith('.googleapis.com') else ()
-    pattern, kept, secret = name_pattern(credential_params + google), [], []
+    names, kept, secret = credential_params + google, [], []
     for pair in parts.query.split('&') if parts.query else (): # `google`: Google's APIs take the API key as `key`
-        (secret if pattern.match(unquote_plus(pair.partition('=')[0])) else kept).append(pair)
+        (secret if matches(names, unquote_plus(pair.partition('=')[0])) else kept).append(pair)
     return kept, secret
 
 # %% ../nbs/00_core.ipynb #c417e00f
+@lru_cache(1000)
 def clean_url(
     url:str # a whole URL
 )->str: # scheme, host, port, path and query
@@ -132,11 +164,12 @@ def clean_url(
 
 # %% ../nbs/00_core.ipynb #461649c4
 key_headers = ( # headers that change the answer; `*` stands for any text
-    'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'x-goog-upload-command', 'x-goog-upload-offset',
+    'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'x-goog-upload-command',
+    'x-goog-upload-offset',
     'x-amzn-bedrock-guardrail*', 'x-amzn-bedrock-performanceconfig-*', 'x-amzn-bedrock-service-tier', 'x-amzn-sagemaker-target-*',
-    'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key', 'x-portkey-custom-host',
-    'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
-plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default: says nothing about the answer
+    'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key',
+    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
+plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default
 credential_headers = ( # headers that carry a credential
     'authorization', '*-authorization', 'cookie', 'api-key', '*-api-key', '*-security-token', '*-access-token', '*-auth-token',
     'ocp-apim-subscription-key', '*-secret', 'helicone-auth', 'x-portkey-virtual-key', 'x-portkey-config')
@@ -155,11 +188,11 @@ def headers_for_key(
     headers:list # `(name, value)` pairs, the names in lower case
 )->list: # `[name, value]` pairs, sorted by name
     "The `headers` that change the answer, credentials as digests"
-    def counts(name, value):
-        if name == 'accept': return not {part.partition(';')[0].strip().lower() for part in value.split(',')} <= plain_accepts
-        return name_pattern(key_headers).match(name)
-    shown = lambda name, value: digest(value) if name_pattern(credential_headers).match(name) else value
-    return sorted(([name, shown(name, value)] for name, value in headers if counts(name, value)), key=lambda pair: pair[0])
+    plain = lambda value: {part.partition(';')[0].strip().lower() for part in value.split(',')} <= plain_accepts
+    shown = lambda name, value: digest(value) if matches(credential_headers, name) else value
+    candidates = [pair for pair in headers if matches(key_headers, pair[0])]
+    counting = [[name, shown(name, value)] for name, value in candidates if not (name == 'accept' and plain(value))]
+    return sorted(counting, key=lambda pair: pair[0])
 
 # %% ../nbs/00_core.ipynb #eff50f21
 def multipart_parts(
@@ -172,10 +205,11 @@ def multipart_parts(
 
 # %% ../nbs/00_core.ipynb #9c6898f0
 part_ids = ( # end, how the part's `type` ends, field of the id: Responses and Anthropic
-    ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'), ('result', 'tool_result', 'tool_use_id'))
+    ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'),
+    ('result', 'tool_result', 'tool_use_id'))
 inner_ids = ( # end, field of the part that holds the id, its name there: Gemini and Bedrock
-    ('call', 'functionCall', 'id'), ('call', 'function_call', 'id'), ('result', 'functionResponse', 'id'), ('result', 'function_response', 'id'),
-    ('call', 'toolUse', 'toolUseId'), ('result', 'toolResult', 'toolUseId'))
+    ('call', 'functionCall', 'id'), ('call', 'function_call', 'id'), ('result', 'functionResponse', 'id'),
+    ('result', 'function_response', 'id'), ('call', 'toolUse', 'toolUseId'), ('result', 'toolResult', 'toolUseId'))
 
 # %% ../nbs/00_core.ipynb #0617e735
 def listed(
@@ -197,6 +231,9 @@ def tool_ids(
             for end, _, field in [row for row in part_ids if kind.endswith(row[1])][:1]: yield end, part, field
             for end, name, field in inner_ids:
                 if isinstance(part.get(name), dict): yield end, part[name], field
+
+# %% ../nbs/00_core.ipynb #f2ab5415
+link_marks = (b'call_id', b'tool_use_id', b'toolUseId', b'unctionResponse', b'unction_response', b'\\u', b'\0')
 
 # %% ../nbs/00_core.ipynb #92a74ee7
 def number_tool_ids(
@@ -225,12 +262,12 @@ def map_texts(
 
 def normalizer(
     norm_pats:tuple # `(pattern, replacement)` pairs, as `re.sub` takes them
-): # a function from text to text, or None where there are no pairs
+): # a function from text to text
     "Apply all `norm_pats` to a text, one after the other"
     def change(text):
         for pattern, replacement in norm_pats: text = re.sub(pattern, replacement, text)
         return text
-    return change if norm_pats else None
+    return change
 
 # %% ../nbs/00_core.ipynb #21a242e6
 def read_body(
@@ -238,15 +275,19 @@ def read_body(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->tuple: # kind, what counts of the body, and the places of numbered tool-call ids
     "The body of `call` as the key sees it"
-    change, content_type = normalizer(norm_pats), call.header('content-type')
+    content_type, change = call.header('content-type'), normalizer(norm_pats)
     if 'json' in content_type.lower():
-        with suppress(ValueError, RecursionError):
+        try:
             body = json.loads(call.body)
-            if change: body = map_texts(body, change)
-            return 'json', body, number_tool_ids(body)
-    clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if change else data
+            if norm_pats: body = map_texts(body, change)
+            return 'json', body, number_tool_ids(body) if any(mark in call.body for mark in link_marks) else []
+        except (ValueError, RecursionError): pass # then it counts as bytes
+    clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return 'multipart', [clean(part) for part in parts], []
     return 'bytes', clean(call.body), []
+
+# %% ../nbs/00_core.ipynb #f4ea024f
+canonical = json.JSONEncoder(sort_keys=True, default=lambda data: hashlib.sha256(data).hexdigest()).encode # one text for one meaning
 
 # %% ../nbs/00_core.ipynb #cf08b4af
 def request_key(
@@ -255,10 +296,9 @@ def request_key(
 )->str: # 16 hex digits
     "The key of `call`: equal for equal requests, and only for these"
     kind, body, numbered = read_body(call, norm_pats)
-    change = normalizer(norm_pats) or str
-    parts = [call.method, change(clean_url(call.url)), headers_for_key(call.headers), [kind, *numbered], body]
-    as_text = lambda data: hashlib.sha256(data).hexdigest() # bytes, alone or as parts, enter by digest
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=as_text).encode()).hexdigest()[:16]
+    url = normalizer(norm_pats)(clean_url(call.url)) if norm_pats else clean_url(call.url)
+    parts = [call.method, url, headers_for_key(call.headers), [kind, *numbered], body]
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
 
 # %% ../nbs/00_core.ipynb #fd337f9d
 class Recording(NamedTuple):
@@ -270,8 +310,8 @@ class Recording(NamedTuple):
 
 # %% ../nbs/00_core.ipynb #e7ff48e4
 kept_headers = ( # response headers in the file; `*` stands for any text
-    'content-type', 'x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id', 'retry-after', 'retry-after-ms', 'x-should-retry',
-    'location', 'x-goog-upload-*', 'openai-poll-after-ms', 'x-amzn-bedrock-*-token-count', 'x-litellm-*')
+    'content-type', 'x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id', 'retry-after', 'retry-after-ms',
+    'x-should-retry', 'location', 'x-goog-upload-*', 'openai-poll-after-ms', 'x-amzn-bedrock-*-token-count', 'x-litellm-*')
 wire_headers = ('content-encoding', 'content-length', 'transfer-encoding', 'connection', 'set-cookie') # never in the file
 
 def headers_to_keep(
@@ -279,8 +319,8 @@ def headers_to_keep(
     hdrs:tuple=() # further names to keep; `*` stands for any text
 )->dict: # with names in lower case
     "The `headers` that go to the file"
-    wanted, never = name_pattern(kept_headers + hdrs), name_pattern(wire_headers)
-    return {name.lower(): value for name, value in headers.items() if wanted.match(name) and not never.match(name)}
+    wanted = kept_headers + hdrs
+    return {name.lower(): value for name, value in headers.items() if matches(wanted, name) and not matches(wire_headers, name)}
 
 # %% ../nbs/00_core.ipynb #ea8855a0
 def pack_body(
@@ -303,7 +343,8 @@ def shorten(
     text:str
 )->str:
     "`text`, where it is long its start and end with length and digest between, or the digest alone where it is base64"
-    if len(text) <= longest_text and not (len(text) > 200 and ' ' not in text and re.fullmatch(r'(data:[^,]*,)?[\w+/=-]+\s*', text)): return text
+    is_base64 = len(text) > 200 and ' ' not in text[:200] and re.fullmatch(r'(data:[^,]*,)?[\w+/=-]+\s*', text)
+    if len(text) <= longest_text and not is_base64: return text
     if ' ' not in text[:longest_text]: return f'[{len(text)} characters, {digest(text)}]'
     return f'{text[:1000]} [… {len(text)} characters, {digest(text)} …] {text[-500:]}'
 
@@ -312,7 +353,8 @@ def outline_tool(
     tool # the description of one tool, in any provider's format
 )->str: # such as 'get_weather sha256:0123456789ab'
     "Name and digest of `tool`"
-    inner = next((tool[name] for name in ('function', 'toolSpec') if isinstance(tool.get(name), dict)), tool) if isinstance(tool, dict) else {}
+    if not isinstance(tool, dict): return digest(tool)
+    inner = next((tool[name] for name in ('function', 'toolSpec') if isinstance(tool.get(name), dict)), tool)
     named = [inner, *listed(inner, 'functionDeclarations', 'function_declarations')]
     names = [str(item[name]) for item in named for name in ('name', 'type') if name in item][:5]
     return ' '.join([*names[:1 if 'name' in inner else 5], digest(tool)])
@@ -349,7 +391,9 @@ def outline_request(
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
     kind, body, _ = read_body(call, norm_pats)
     strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
-    text = lambda part: shorten(strike(part.decode('utf-8', 'replace'))) if len(part) < longest_text and b'\0' not in part else f'[{len(part)} bytes, {digest(part)}]'
+    def text(part):
+        if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
+        return strike(part.decode('utf-8', 'replace'))
     short = outline(map_texts(body, strike)) if kind == 'json' else [text(part) for part in body] if kind == 'multipart' else text(body)
     request = dict(method=call.method, url=strike(clean_url(call.url)), headers=dict(headers_for_key(call.headers)), body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
@@ -359,9 +403,9 @@ def credentials(
     call:Call
 )->set: # texts of 12 characters or more
     "The credentials that `call` carries: in headers, query parameters and user info, as they are and decoded"
-    parts, pattern, values = urlsplit(call.url), name_pattern(credential_headers), []
+    parts, values = urlsplit(call.url), []
     for name, value in call.headers:
-        if not pattern.match(name): continue
+        if not matches(credential_headers, name): continue
         values += [value, value.partition(' ')[2]] # 'Bearer sk-…' and 'sk-…'
         values += re.findall(r'(?:Credential|Signature)=([^\s,/]+)', value) # AWS signature, version 4
         if name == 'cookie': values += [pair.partition('=')[2] for pair in re.split(r';\s*', value)]
@@ -407,23 +451,24 @@ def write_line(
     dump = partial(json.dumps, ensure_ascii=False, separators=(',', ':'))
     try: request = strike_out(dump(outline_request(call, norm_pats)), credentials(call))
     except RecursionError: request = dump(dict(method=call.method, url=clean_url(call.url), body=digest(call.body)))
-    answer = dump(dict(status_code=recording.status, headers=recording.headers, elapsed=round(recording.elapsed, 3), **pack_body(recording.body)))
+    fields = dict(status_code=recording.status, headers=recording.headers, elapsed=max(round(recording.elapsed, 3), 0.001))
+    answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
     return line.encode('utf-8', 'backslashreplace') # a lone surrogate becomes the escape by which JSON writes it
 
-# %% ../nbs/00_core.ipynb #cd6c0641
+# %% ../nbs/00_core.ipynb #925024e9
 def read_line(
     line:bytes # one line of the file
 )->tuple: # key, `Recording`
     "What `line` keeps; raises `ValueError` where it is no whole recording"
     fields = json.loads(line)
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
-        raise ValueError('not a recording')
-    status, headers, elapsed = (fields.get(name) or default for name, default in (('status_code', 200), ('headers', {}), ('elapsed', 0)))
+        raise ValueError('no recording')
+    status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
     if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict) and isinstance(elapsed, (int, float)) and 0 <= elapsed < 1e9):
-        raise ValueError('not a recording')
-    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not name_pattern(wire_headers).match(name)}
+        raise ValueError('no recording')
+    headers = {name: value for name, value in headers.items() if isinstance(value, str) and not matches(wire_headers, name)}
     ''.join([*headers, *headers.values()]).encode() # raises where no header could hold it
     return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
 
@@ -435,12 +480,14 @@ class Recordings:
     ):
         self.path, self.lock, self.damaged, self.told = Path(path), threading.RLock(), set(), set()
         self.forget()
+    def __str__(self): return str(self.path.relative_to(here) if self.path.is_relative_to(here := Path.cwd()) else self.path)
 
 # %% ../nbs/00_core.ipynb #d5c7d916
 @patch
 def forget(self:Recordings):
     "Empty the index, to read the file from its start"
     self.index, self.older, self.unread, self.stamp, self.tail = {}, {}, 0, None, b''
+    self.cache, self.cached = {}, 0
     self.lines = self.skipped = 0
 
 @patch
@@ -448,7 +495,7 @@ def warn_once(self:Recordings,
     message:str # about the file
 ):
     "Log `message`, unless that was done"
-    if message not in self.told: log.warning('%s: %s', self.path, message)
+    if message not in self.told: log.warning('%s: %s', self, message)
     self.told.add(message)
 
 # %% ../nbs/00_core.ipynb #099d19bd
@@ -485,7 +532,7 @@ def read_on(self:Recordings):
         self.tail = file.read(self.unread - file.tell())
     if self.skipped > before: self.warn_once(f'skipped {self.skipped} line(s) that are no recordings. `cachy check` shows them.')
 
-# %% ../nbs/00_core.ipynb #4e551b79
+# %% ../nbs/00_core.ipynb #416888de
 def stamp_of(
     status:os.stat_result # of a file
 )->tuple: # device, inode, size in bytes, time of the last change in nanoseconds
@@ -520,12 +567,14 @@ def still_there(self:Recordings)->bool:
         file.seek(self.unread - len(self.tail))
         return file.read(len(self.tail)) == self.tail
 
-# %% ../nbs/00_core.ipynb #68bed0f0
+# %% ../nbs/00_core.ipynb #b70b3b3a
+cache_bytes = 16_000_000 # how much of the recordings is kept in memory
+
 @patch
 def find(self:Recordings,
     key:str, # 16 hex digits, or 8 of an older format
-    read=read_line # makes the key and what is wanted from a line; raises `ValueError` where it is damaged
-): # what `read` makes of it, such as a `Recording`; None where there is none
+    parse=read_line # makes the key and what is wanted from a line; raises `ValueError` where it is damaged
+): # what `parse` makes of it, such as a `Recording`; None where there is none
     "The recording of `key`: the last one, in an older format the first"
     with self.lock:
         suspect = None
@@ -533,16 +582,38 @@ def find(self:Recordings,
             self.refresh()
             place = (self.index if len(key) == 16 else self.older).get(key)
             if place is None: return None
+            if parse is read_line and (recording := self.cache.get(place)): return recording
             try:
-                with open(self.path, 'rb') as file:
-                    file.seek(place[0])
-                    found, wanted = read(file.read(place[1]))
-                if found == key: return wanted
+                found, wanted = parse(self.read(*place))
+                if found == key: return self.remember(place, wanted) if parse is read_line else wanted
             except OSError as error: return self.unreadable(error)
             except (ValueError, RecursionError): pass
             self.forget() # either the index is out of date, or the line is damaged: then it is so after reading anew too
             if place == suspect: self.damaged.add(place[0])
             suspect = place
+
+@patch
+def read(self:Recordings,
+    offset:int, # in bytes
+    length:int # in bytes
+)->bytes:
+    "A piece of the file"
+    file = os.open(self.path, os.O_RDONLY | getattr(os, 'O_BINARY', 0)) # a third of the time that `open` takes
+    try:
+        os.lseek(file, offset, os.SEEK_SET)
+        return os.read(file, length)
+    finally: os.close(file)
+
+@patch
+def remember(self:Recordings,
+    place:tuple, # offset and length
+    recording:Recording # that is there
+)->Recording:
+    "Keep `recording` in memory, and forget the oldest where there are too many"
+    self.cache[place] = recording
+    self.cached += len(recording.body)
+    while self.cached > cache_bytes: self.cached -= len(self.cache.pop(next(iter(self.cache))).body)
+    return recording
 
 @patch
 def __len__(self:Recordings):
@@ -689,7 +760,8 @@ def is_error(
     content # parsed JSON
 )->bool:
     "Whether `content`, or an item of it, has an `error` that is not empty"
-    return any(isinstance(item, dict) and bool(item.get('error')) for item in (content if isinstance(content, list) else [content]))
+    items = content if isinstance(content, list) else [content]
+    return any(isinstance(item, dict) and bool(item.get('error')) for item in items)
 
 # %% ../nbs/00_core.ipynb #21cd614d
 def event_role(
@@ -711,8 +783,9 @@ def event_role(
 # %% ../nbs/00_core.ipynb #97835372
 job_fields = ('status', 'state', 'processing_status', 'done') # where a job tells how far it is
 final_states = { # after which a job does not change; compared in lower case, without a prefix such as `JOB_STATE_`
-    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled', 'expired',
-    'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted', 'rejected', 'terminated', 'true'}
+    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled',
+    'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted', 'rejected',
+    'terminated', 'true'}
 
 def is_running(
     url:str, # of the GET
@@ -968,12 +1041,12 @@ class Session:
         debug:bool=False # whether to print a line for each call
     ):
         store_attr()
-        self.places = doms_pattern(doms)
-        self.lock, self.flights, self.renewed, self.counts, self.saved = threading.Lock(), {}, set(), Counter(), 0.
+        doms_pattern(doms) # raises where an entry is no host
+        self.lock, self.flights, self.renewed, self.counts, self.saved, self.known = threading.Lock(), {}, set(), Counter(), 0., {}
         self.scoped, self.replaced, self.place = False, None, 0
     def __repr__(self):
         counts = ', '.join(f'{self.counts[outcome]} {outcome}' for outcome in ('replayed', 'recorded', 'missed'))
-        return f'cachy({self.mode}, {self.file.path}, {len(self.file)} recordings, {counts})'
+        return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
 
 # %% ../nbs/00_core.ipynb #de264f37
 @patch
@@ -984,28 +1057,59 @@ def tell(self:Session,
     level:int=logging.DEBUG # of the log line
 ):
     "Count what became of `call`, and say so"
-    with self.lock: self.counts[outcome] += 1
-    if not (self.debug or log.isEnabledFor(level)): return
+    self.count(outcome)
+    if not self.speaks(level): return
     line = f"cachy {outcome}: {call.method} {clean_url(call.url)}{': ' + why if why else ''}"
     log.log(level, line)
     if self.debug: print(line)
 
+# %% ../nbs/00_core.ipynb #5e14afd0
+@patch
+def count(self:Session, outcome): # as for `tell`
+    "Count one `outcome`"
+    with self.lock: self.counts[outcome] += 1
+
+@patch
+def speaks(self:Session, level)->bool: # of the log
+    "Whether anybody would hear what is said at `level`"
+    return self.debug or log.isEnabledFor(level)
+
+# %% ../nbs/00_core.ipynb #f58810a7
+known_keys = 1000 # how many requests a session remembers the key of
+
+def wire_form(
+    request # of `httpx` or `httpx2`, its body read
+)->tuple: # hashable
+    "All of `request` that goes over the wire"
+    return request.method, str(request.url), tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+
+@patch
+def key(self:Session,
+    wire, # hashable: equal only for the same request
+    read # gives the `Call`
+)->str: # 16 hex digits
+    "The key of a request, worked out once"
+    if key := self.known.get(wire): return key
+    if len(self.known) >= known_keys: self.known.clear()
+    self.known[wire] = key = request_key(read(), self.norm_pats)
+    return key
+
 # %% ../nbs/00_core.ipynb #ee449687
 @patch
 def find(self:Session,
-    call:Call,
-    key:str # of `call`
+    key:str, # of the request
+    read # gives the `Call`
 ): # a `Recording`, or None where the call must be made
-    "The recording to replay for `call`; raises `CachyMiss` where there is none and the mode is 'replay'"
+    "The recording of `key`; raises `CachyMiss` where there is none and the mode is 'replay'"
     if self.mode == 'record' and key not in self.renewed: return None
     recording = self.file.find(key)
     if recording is None and self.file.older:
         from cachy.older import find_older
-        recording = find_older(self, call, key)
+        recording = find_older(self, read(), key)
     if recording is not None:
         self.saved += recording.elapsed
-        self.tell('replayed', call)
-    elif self.mode == 'replay': raise self.miss(call, key)
+        self.tell('replayed', read()) if self.speaks(logging.DEBUG) else self.count('replayed')
+    elif self.mode == 'replay': raise self.miss(read(), key)
     return recording
 
 @patch
@@ -1014,12 +1118,13 @@ def miss(self:Session,
     key:str # of `call`
 )->CachyMiss:
     "The exception that says which recording is missing, and what to do"
-    message = (f"no recording for {call.method} {clean_url(call.url)} (key {key}) among {len(self.file)} in {self.file.path}; mode 'replay' since {self.why}.\n"
+    message = (f"no recording for {call.method} {clean_url(call.url)} (key {key}) among {len(self.file)} in {self.file}; "
+        f"mode 'replay' since {self.why}.\n"
         "Run it once with CACHY_MODE=auto and the API key set, then commit the file.")
     self.tell('missed', call, message, logging.ERROR)
     return CachyMiss(message, outline_request(call, self.norm_pats), key)
 
-# %% ../nbs/00_core.ipynb #c0d45cd9
+# %% ../nbs/00_core.ipynb #f2bf72a2
 def with_auth(
     call:Call,
     response # to it
@@ -1027,7 +1132,7 @@ def with_auth(
     "`call` with the credentials that the client's `auth` added when it was sent"
     try: sent = response.request.headers.multi_items()
     except (AttributeError, RuntimeError): return call # no request is known
-    return call._replace(headers=call.headers + [pair for pair in sent if name_pattern(credential_headers).match(pair[0]) and pair not in call.headers])
+    return call._replace(headers=call.headers + [pair for pair in sent if matches(credential_headers, pair[0]) and pair not in call.headers])
 
 @patch
 def keep(self:Session,
@@ -1040,11 +1145,12 @@ def keep(self:Session,
     why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
     if not why and status not in self.errors: why = body_refusal(call, recorder.content_type, body)
     kept = headers_to_keep(headers, self.hdrs)
-    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type): why = 'it repeats a credential of the request'
+    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type):
+        why = 'it repeats a credential of the request'
     if why: return self.tell('not recorded', call, why, logging.INFO if 'running' in why else logging.WARNING)
     line = write_line(recorder.key, call, Recording(status, kept, body, elapsed), self.norm_pats)
     try: self.file.add(line)
-    except OSError as error: return self.tell('not recorded', call, f'{self.file.path}: {error.strerror or error}', logging.WARNING)
+    except OSError as error: return self.tell('not recorded', call, f'{self.file}: {error.strerror or error}', logging.WARNING)
     self.renewed.add(recorder.key)
     self.tell('recorded', call)
 
@@ -1110,16 +1216,16 @@ def sync_send(
 ): # the library's `Response`
     "Replay the answer to `request`, or have it called and recorded"
     request.read()
-    call = read_call(request)
-    key = request_key(call, session.norm_pats)
-    if recording := session.find(call, key): return build_response(recording, request, stream)
+    read = partial(read_call, request)
+    key = session.key(wire_form(request), read)
+    if recording := session.find(key, read): return build_response(recording, request, stream)
     name = None if stream else ('thread', os.getpid(), key)
     with session.flight(name, threading.get_ident(), threading.Event) as ahead:
         if ahead: ahead.landed.wait(flight_seconds)
-        if not stream and (recording := session.find(call, key)): return build_response(recording, request, stream)
+        if not stream and (recording := session.find(key, read)): return build_response(recording, request, stream)
         with in_hand(request): response = original(client, request, stream=True, **options)
         try:
-            session.watch(call, key, response)
+            session.watch(read(), key, response)
             if not stream: response.read()
         except BaseException:
             response.close()
@@ -1137,17 +1243,17 @@ async def async_send(
 ): # the library's `Response`
     "Replay the answer to `request`, or have it called and recorded"
     await request.aread()
-    call = read_call(request)
-    key = request_key(call, session.norm_pats)
-    if recording := session.find(call, key): return build_response(recording, request, stream)
+    read = partial(read_call, request)
+    key = session.key(wire_form(request), read)
+    if recording := session.find(key, read): return build_response(recording, request, stream)
     loop, task, make_event = running_task()
     name = None if stream or not task else (loop, os.getpid(), key)
     with session.flight(name, task, make_event) as ahead:
         if ahead: await landing(ahead)
-        if not stream and (recording := session.find(call, key)): return build_response(recording, request, stream)
+        if not stream and (recording := session.find(key, read)): return build_response(recording, request, stream)
         with in_hand(request): response = await original(client, request, stream=True, **options)
         try:
-            session.watch(call, key, response)
+            session.watch(read(), key, response)
             if not stream: await response.aread()
         except BaseException:
             await response.aclose()
@@ -1204,7 +1310,7 @@ def session_for(
     "The session that takes care of `request`"
     session = switch.sessions[-1] if switch.sessions else None
     if session is None or session.mode == 'off' or sending.get() is request: return None
-    return session if session.places.match(url_place(str(url))) else None
+    return session if is_cached(str(url), session.doms) else None
 
 # %% ../nbs/00_core.ipynb #ad6314e9
 def make_send(
@@ -1249,8 +1355,8 @@ class Loader:
 @patch
 def find_spec(self:Switch, name, path=None, target=None):
     if name not in targets: return None
-    others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec'))
-    spec = next((spec for spec in others if spec), None)
+    others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec')]
+    spec = next((spec for finder in others if (spec := finder.find_spec(name, path, target))), None)
     if spec and hasattr(spec.loader, 'exec_module'): spec.loader = Loader(spec.loader, targets[name])
     return spec
 
@@ -1262,9 +1368,10 @@ def set_placeholders(self:Switch):
     "Set the API keys that are missing where the last session replays, and take them back otherwise"
     for name, value in self.placeholders.items():
         if os.environ.get(name) == value: del os.environ[name]
-    missing = [name for name in key_variables if name not in os.environ and not (name == 'GEMINI_API_KEY' and 'GOOGLE_API_KEY' in os.environ)]
     replays = self.sessions and self.sessions[-1].mode == 'replay'
-    self.placeholders = {name: 'cachy-replays-without-a-key' for name in missing} if replays else {}
+    missing = [name for name in key_variables if replays and name not in os.environ]
+    if 'GOOGLE_API_KEY' in os.environ: missing = [name for name in missing if name != 'GEMINI_API_KEY'] # Google's other name
+    self.placeholders = {name: 'cachy-replays-without-a-key' for name in missing}
     os.environ.update(self.placeholders)
 
 # %% ../nbs/00_core.ipynb #d78e2381
@@ -1292,7 +1399,7 @@ if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_loc
 # %% ../nbs/00_core.ipynb #cbffc404
 @patch
 def __enter__(self:Session):
-    if self.replaced is not None: switch.sessions.insert(self.place, self.replaced)
+    if self.replaced and self in switch.sessions: switch.sessions.insert(self.place, self.replaced)
     self.scoped, self.replaced = True, None
     if self not in switch.sessions: switch.sessions.append(self)
     switch.update()
@@ -1305,7 +1412,7 @@ def __exit__(self:Session, *error):
 
 # %% ../nbs/00_core.ipynb #ec7745ec
 def enable_cachy(
-    cache_dir=None, # folder of `cachy.jsonl`; None: that of the nearest `settings.ini` or `pyproject.toml`, else the working folder
+    cache_dir=None, # folder of `cachy.jsonl`; None: that of the project, else the working folder
     doms:tuple=doms, # hosts whose calls are cached: `doms + ('localhost:4000',)` adds one
     *,
     mode:str=None, # 'auto', 'replay', 'record' or 'off'; None: `CACHY_MODE`, else 'replay' where `CI` is set, else 'auto'
@@ -1315,10 +1422,14 @@ def enable_cachy(
     debug:bool=False # print a line for each call
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
-    if isinstance(doms, str): raise ValueError(f'doms is the text {doms!r}. Give a tuple of hosts: doms=({doms!r},), or doms + ({doms!r},) to add one.')
-    if isinstance(hdrs, str): raise ValueError(f'hdrs is the text {hdrs!r}. Give a tuple of header names: hdrs=({hdrs!r},).')
+    for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
+        if isinstance(value, (str, int)): raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
+    try: normalizer(norm_pats)('')
+    except (TypeError, ValueError, re.error) as error: raise ValueError(
+        f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
     chosen, why = choose_mode(mode)
-    session = Session(Recordings(find_folder(cache_dir)/'cachy.jsonl'), tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
+    file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
+    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
     session.replaced = next((other for other in switch.sessions if not other.scoped), None)
     if session.replaced:
         session.place = switch.sessions.index(session.replaced)

@@ -7,7 +7,8 @@ Docs: https://AnswerDotAI.github.io/cachy/standin.html.md"""
 # %% auto #0
 __all__ = ['tool_arguments', 'routes', 'last_text', 'wanted_tool', 'new_id', 'words', 'sse', 'chat_completion',
            'responses_answer', 'embeddings', 'message', 'generate_content', 'StandIn', 'StandInServer',
-           'StandInHandler', 'openai_file', 'gemini_file', 'anthropic_file', 'receive_file', 'start_upload']
+           'StandInHandler', 'openai_file', 'gemini_file', 'anthropic_file', 'receive_file', 'show_file',
+           'start_upload']
 
 # %% ../nbs/01_standin.ipynb #98b7a1ac
 import base64, gzip, itertools, json, re, struct, sys, threading, time, uuid, zlib
@@ -33,8 +34,8 @@ def wanted_tool(
     turns = body.get('messages') or body.get('input') or body.get('contents') or ['']
     if re.search('tool_result|"tool"|_call_output|unction_?[rR]esponse|toolResult', json.dumps(turns[-1])): return None
     tool = (body.get('tools') or (body.get('toolConfig') or {}).get('tools') or [{}])[0]
-    for name in ('function', 'functionDeclarations', 'function_declarations', 'toolSpec'): tool = tool.get(name, tool)
-    return (tool[0] if isinstance(tool, list) else tool).get('name')
+    inner = next((tool[name] for name in ('function', 'functionDeclarations', 'function_declarations', 'toolSpec') if name in tool), tool)
+    return (inner[0] if isinstance(inner, list) else inner).get('name')
 
 tool_arguments = {'city': 'Paris'}
 
@@ -217,7 +218,7 @@ def answer(self:StandInHandler):
     time.sleep(stand_in.delay)
     if failure: return self.send(dict(error=dict(message=f'told to fail with {failure}', type='stand_in', code=failure)), failure)
     try: body = json.loads(raw) if 'json' in self.headers.get('content-type', '') and raw else {}
-    except ValueError: return self.send(dict(error=dict(message='this is no JSON', type='invalid_request_error')), 400)
+    except ValueError: body = {} # an upload, whatever its header says
     turns = [body[name] for name in ('messages', 'input', 'contents') if name in body] or [body.get('prompt', '')]
     self.raw, self.text = raw, stand_in.echo or f'You said: {last_text(turns)!r}. This is answer number {number}.'
     for method, pattern, make in stand_in.routes:
@@ -281,6 +282,10 @@ def receive_file(handler, body):
     if 'anthropic-version' in handler.headers: return anthropic_file(handler.new_file('file_'))
     return openai_file(handler.new_file('file-'), False)
 
+def show_file(handler, body, name):
+    "`GET /v1/files/NAME` of OpenAI or Gemini, told apart by a header"
+    return (gemini_file if 'x-goog-api-key' in handler.headers else openai_file)(name, handler.is_ready(name))
+
 def start_upload(handler, body):
     "Either step of a Gemini upload"
     if 'start' not in handler.headers.get('x-goog-upload-command', ''):
@@ -298,8 +303,7 @@ routes = ( # method, pattern of the path, what to answer
     ('POST', r'/audio/speech$', lambda handler, body: b'\xff\xf3\x00' + handler.text.encode('utf-16')),
     ('POST', r'/upload/[^/]+/files$', start_upload),
     ('POST', r'/v1/files$', receive_file),
-    ('GET', r'/v1/files/([^/]+)$', lambda handler, body, name: openai_file(name, handler.is_ready(name))),
-    ('GET', r'/v1beta/files/([^/]+)$', lambda handler, body, name: gemini_file(name, handler.is_ready(name))),
+    ('GET', r'/v1(?:beta)?/files/([^/]+)$', show_file),
     ('DELETE', r'/v1/files/([^/]+)$', lambda handler, body, name: dict(id=name, object='file', deleted=True)),
     ('GET', r'/v1/models$', lambda handler, body: dict(object='list', data=[dict(id=new_id('model-'), object='model', created=int(time.time()), owned_by='stand-in')])),
     ('POST', r'/v1/messages$', lambda handler, body: message(body, handler.text)),

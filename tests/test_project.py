@@ -1,0 +1,47 @@
+"The project itself: notebooks run, the modules and the README are what the notebooks say, nothing is imported before its time."
+import os, shutil, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+from readme import readme
+
+root = Path(__file__).parent.parent
+notebooks = sorted((root/'nbs').glob('*.ipynb'))
+bin_folder = Path(sys.executable).parent
+
+def run(*command, cwd=root):
+    done = subprocess.run([bin_folder/command[0], *command[1:]], cwd=cwd, env=os.environ | {'PATH': f'{bin_folder}{os.pathsep}{os.environ["PATH"]}'},
+        capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+@pytest.mark.parametrize('notebook', notebooks, ids=lambda path: path.stem)
+def test_notebook(notebook): run('nbdev-test', '--n-workers', '0', str(notebook.relative_to(root)))
+
+def test_modules_and_notebooks_are_in_step(tmp_path):
+    "Exporting and cleaning again changes nothing"
+    for name in ('nbs', 'cachy'): shutil.copytree(root/name, tmp_path/name, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+    for name in ('pyproject.toml', 'settings.ini', 'README.md'): shutil.copy(root/name, tmp_path/name)
+    run('nbdev-clean', cwd=tmp_path)
+    run('nbdev-export', cwd=tmp_path)
+    paths = [path.relative_to(tmp_path) for path in tmp_path.rglob('*') if path.suffix in ('.py', '.ipynb', '.toml')]
+    assert len(paths) > 10
+    assert [path for path in paths if (tmp_path/path).read_bytes() != (root/path).read_bytes()] == []
+
+def test_readme_is_in_step(): assert (root/'README.md').read_text(encoding='utf-8') == readme()
+
+def test_readme_names_the_commands():
+    "What the README tells newcomers to run is what CI runs"
+    text, ci = (root/'README.md').read_text(encoding='utf-8'), (root/'.ci'/'run').read_text(encoding='utf-8')
+    assert 'pip install . && cachy demo' in text and "pip install -e '.[dev]' && pytest" in text
+    assert "-e '.[dev]' && pytest" in ci
+
+def test_every_line_fits():
+    assert [f'{path.name}:{i}' for path in (root/'cachy').glob('*.py') if path.name != '_modidx.py'
+        for i, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1) if len(line) > 130] == []
+
+def test_demo(tmp_path):
+    done = subprocess.run([bin_folder/'cachy', 'demo'], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=os.environ | {'CI': 'true'})
+    assert done.returncode == 0, done.stderr
+    for text in ('1 recorded', '1 replayed', '8 replayed', 'called 6 times for 20 answers'): assert text in done.stdout
+    assert list(tmp_path.iterdir()) == []
