@@ -127,7 +127,7 @@ def check_line(
     if not line.strip(b'\xef\xbb\xbf \t\r\n'): return
     if conflict.match(line): return (yield Finding(number, "git's conflict marker", 'Delete this line; the recordings around it can all stay.'))
     try:
-        key, recording = read_line(line.lstrip(b'\xef\xbb\xbf'))
+        key, recording = read_line(line)
         if not re.fullmatch('[0-9a-f]{8}(?:[0-9a-f]{8})?', key): raise ValueError('no key')
     except (ValueError, RecursionError):
         yield Finding(number, 'damaged: no recording', 'Delete the line; the call is recorded anew when it is made.')

@@ -462,7 +462,7 @@ def read_line(
     line:bytes # one line of the file
 )->tuple: # key, `Recording`
     "What `line` keeps; raises `ValueError` where it is no whole recording"
-    fields = json.loads(line)
+    fields = json.loads(line.lstrip(b'\xef\xbb\xbf')) # editors on Windows put a byte order mark before the first line
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
         raise ValueError('no recording')
     status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
@@ -509,7 +509,7 @@ def add_to_index(self:Recordings,
     if line[:8] == b'{"key":"' and line[24:26] == b'",' and line.rstrip().endswith(b'}'): key = line[8:24].decode('latin-1')
     elif not line.strip(b'\xef\xbb\xbf \t\r\n'): return
     else:
-        try: key = read_line(line.lstrip(b'\xef\xbb\xbf'))[0]
+        try: key = read_line(line)[0]
         except (ValueError, RecursionError): key = ''
     if offset in self.damaged or not re.fullmatch('[0-9a-f]{8}(?:[0-9a-f]{8})?', key): self.skipped += 1
     elif len(key) == 16: self.index[key] = offset, len(line)
@@ -855,7 +855,8 @@ def leaks(
     forms = set().union(*map(ways_to_write, secrets))
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
-    if not secrets or not (pattern or b'\\' in body or b'\0' in body): return False
+    in_pieces = pattern or b'\\' in body or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
+    if not secrets or not in_pieces: return False
     return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
@@ -1145,7 +1146,8 @@ def keep(self:Session,
     why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
     if not why and status not in self.errors: why = body_refusal(call, recorder.content_type, body)
     kept = headers_to_keep(headers, self.hdrs)
-    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type):
+    secrets = credentials(call)
+    if not why and (leaks(secrets, body, recorder.content_type) or leaks(secrets, repr(kept).encode(), '')):
         why = 'it repeats a credential of the request'
     if why: return self.tell('not recorded', call, why, logging.INFO if 'running' in why else logging.WARNING)
     line = write_line(recorder.key, call, Recording(status, kept, body, elapsed), self.norm_pats)

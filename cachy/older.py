@@ -181,7 +181,8 @@ def move_over(
     recording:Recording # found in an older line
 ):
     "Append `recording` as a line of today; never raises, for it was found already"
-    if leaks(credentials(call), recording.body + repr(recording.headers).encode(), recording.headers['content-type']):
+    secrets = credentials(call)
+    if leaks(secrets, recording.body, recording.headers['content-type']) or leaks(secrets, repr(recording.headers).encode(), ''):
         return session.tell('not recorded', call, 'the older recording repeats a credential of the request', logging.WARNING)
     try:
         with session.file.lock: # another thread may have found it too
