@@ -18,7 +18,12 @@ def main(
     parser = argparse.ArgumentParser('cachy', description='Record each LLM API call once, replay it from then on.')
     commands = parser.add_subparsers(dest='command', required=True)
     commands.add_parser('demo', help='show what cachy does, on this machine and without a key')
-    parser.parse_args(argv)
+    commands.add_parser('check', help='look for what must not be committed in a file of recordings', add_help=False)
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.command == 'check':
+        from cachy.check import check_command
+        return check_command(rest)
+    if rest: parser.error(f"`cachy demo` takes no arguments, but got {' '.join(rest)}")
     from cachy.demo import demo
     demo()
     return 0

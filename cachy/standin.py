@@ -6,9 +6,9 @@ Docs: https://AnswerDotAI.github.io/cachy/standin.html.md"""
 
 # %% auto #0
 __all__ = ['tool_arguments', 'routes', 'last_text', 'wanted_tool', 'new_id', 'words', 'sse', 'chat_completion',
-           'responses_answer', 'embeddings', 'message', 'generate_content', 'StandIn', 'StandInServer',
-           'StandInHandler', 'openai_file', 'gemini_file', 'anthropic_file', 'receive_file', 'show_file',
-           'start_upload']
+           'responses_answer', 'embeddings', 'text_completion', 'random_image', 'images', 'message', 'generate_content',
+           'StandIn', 'StandInServer', 'StandInHandler', 'openai_file', 'gemini_file', 'anthropic_file', 'receive_file',
+           'show_file', 'start_upload']
 
 # %% ../nbs/01_standin.ipynb #98b7a1ac
 import base64, gzip, itertools, json, re, struct, sys, threading, time, uuid, zlib
@@ -67,7 +67,7 @@ def chat_completion(
 ): # a dict, or a list of events
     "An answer of `POST /v1/chat/completions`"
     tool = wanted_tool(body)
-    head = dict(id=new_id('chatcmpl-'), created=int(time.time()), model=body.get('model', 'm'))
+    head = dict(id=new_id('chatcmpl-'), created=int(time.time()), model=body.get('model', 'm'), service_tier='default')
     usage = dict(prompt_tokens=11, completion_tokens=7, total_tokens=18, prompt_tokens_details=dict(cached_tokens=4))
     call = dict(id=new_id('call_'), type='function', function=dict(name=tool, arguments=json.dumps(tool_arguments)))
     message = dict(role='assistant', content=None, tool_calls=[call]) if tool else dict(role='assistant', content=text)
@@ -113,6 +113,28 @@ def embeddings(
     if body.get('encoding_format') == 'base64': vector = base64.b64encode(struct.pack('<3f', *vector)).decode()
     return dict(object='list', model=body.get('model', 'm'), usage=dict(prompt_tokens=3, total_tokens=3),
         data=[dict(object='embedding', index=i, embedding=vector) for i in range(len(inputs))])
+
+# %% ../nbs/01_standin.ipynb #c223a04e
+def text_completion(
+    body:dict, # of the request
+    text:str # to answer
+): # a dict, or a list of events
+    "An answer of `POST /v1/completions`"
+    head = dict(id=new_id('cmpl-'), object='text_completion', created=int(time.time()), model=body.get('model', 'm'))
+    part = lambda text, reason=None: dict(head, choices=[dict(index=0, text=text, finish_reason=reason, logprobs=None)])
+    if body.get('stream'): return sse(*map(part, words(text)), part('', 'stop'), '[DONE]')
+    return dict(part(text, 'stop'), usage=dict(prompt_tokens=11, completion_tokens=7, total_tokens=18))
+
+def random_image()->str: # base64
+    "What stands for an image"
+    return base64.b64encode(uuid.uuid4().bytes).decode()
+
+def images(
+    body:dict # of the request
+)->dict:
+    "An answer of `POST /v1/images/generations`"
+    return dict(created=int(time.time()), data=[dict(b64_json=random_image())], usage=dict(input_tokens=11, output_tokens=7, total_tokens=18,
+        input_tokens_details=dict(text_tokens=11, image_tokens=0)))
 
 # %% ../nbs/01_standin.ipynb #c24917cb
 def message(
@@ -217,7 +239,7 @@ def answer(self:StandInHandler):
         number, failure = len(stand_in.log), stand_in.fail.pop(0) if stand_in.fail else None
     time.sleep(stand_in.delay)
     if failure: return self.send(dict(error=dict(message=f'told to fail with {failure}', type='stand_in', code=failure)), failure)
-    try: body = json.loads(raw) if 'json' in self.headers.get('content-type', '') and raw else {}
+    try: body = json.loads(raw) if raw and ('json' in self.headers.get('content-type', '') or raw[:1] == b'{') else {}
     except ValueError: body = {} # an upload, whatever its header says
     turns = [body[name] for name in ('messages', 'input', 'contents') if name in body] or [body.get('prompt', '')]
     self.raw, self.text = raw, stand_in.echo or f'You said: {last_text(turns)!r}. This is answer number {number}.'
@@ -298,6 +320,9 @@ def start_upload(handler, body):
 # %% ../nbs/01_standin.ipynb #b110a8e4
 routes = ( # method, pattern of the path, what to answer
     ('POST', r'/chat/completions$', lambda handler, body: chat_completion(body, handler.text)),
+    ('POST', r'/completions$', lambda handler, body: text_completion(body, handler.text)),
+    ('POST', r'/images/generations$', lambda handler, body: images(body)),
+    ('POST', r'/audio/transcriptions$', lambda handler, body: dict(text=handler.text)),
     ('POST', r'/responses$', lambda handler, body: responses_answer(body, handler.text)),
     ('POST', r'/embeddings$', lambda handler, body: embeddings(body)),
     ('POST', r'/audio/speech$', lambda handler, body: b'\xff\xf3\x00' + handler.text.encode('utf-16')),

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = 'pytester' # pytest inside pytest, for the plugin
+
 os.environ.setdefault('LITELLM_LOCAL_MODEL_COST_MAP', 'True') # else LiteLLM fetches its price list at import
 for name in ('CI', 'CACHY_MODE'): os.environ.pop(name, None) # the tests name their mode
 

@@ -1,0 +1,328 @@
+"A miss explains itself, and comes out of each SDK at once: what differs and why, and who gets to see it."
+import json, os, pickle, re, subprocess, sys
+
+import httpx, pytest
+
+from cachy import CachyMiss, enable_cachy
+from cachy.core import key_variables, normalizer
+from cachy.miss import Difference, machine_pats, machine_texts
+from conftest import root
+
+here = ('127.0.0.1', 'localhost')
+secret = 'sk-secret-0123456789abcdef'
+traceback = '''Traceback (most recent call last):
+  File "/home/ann/zoo/.venv/lib/python3.11/site-packages/zoo/cats.py", line 12, in feed
+    return food[1] + food[2]
+           ~~~~^^^
+IndexError: list index out of range'''
+
+def tool(name, description): return dict(type='function', function=dict(name=name, description=description, parameters=dict(type='object', properties={})))
+docstring = 'Feed one animal.\n\n    Args:\n        name: whom to feed\n    '
+
+def conversation():
+    "A request with much in it that can change"
+    return dict(model='gpt-4o', temperature=1, stop=['a', 'b', 'c'], metadata=dict(run='one'), tools=[tool('feed', docstring), tool('clean', 'Clean one cage.')],
+        messages=[dict(role='system', content='You keep a zoo. ' * 200 + 'Be brief.'),
+            dict(role='user', content='Which animals are hungry?'), dict(role='assistant', content='The cats.'),
+            dict(role='user', content='Feed the cats, then the dogs.'),
+            dict(role='assistant', content=None, tool_calls=[dict(id='call_1', type='function', function=dict(name='feed', arguments='{}'))]),
+            dict(role='tool', tool_call_id='call_1', content=traceback),
+            dict(role='user', content=[dict(type='text', text='Today is 2026-11-21, 09:30. Run 123e4567-e89b-12d3-a456-426614174000, <Zoo at 0x7f3a5c0e1d90>, /tmp/tmpa8f3k2/cats.png'),
+                dict(type='image_url', image_url=dict(url='data:image/png;base64,' + 'iVBORw0KGgo' * 100))])])
+
+def edit(old, new):
+    "Replace `old` in the text of the request"
+    def change(body, options):
+        text = json.dumps(body)
+        assert json.dumps(old)[1:-1] in text
+        body.clear()
+        body.update(json.loads(text.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1])))
+    return change
+
+def do(code):
+    "Change `body` or `options` (path, host, headers) by a line of code"
+    return lambda body, options: exec(code, dict(body=body, options=options, tool=tool, docstring=docstring))
+
+changes = [ # what changes, how, the path that the message must name, a part of the reason it must give
+    ('text', edit('Today is 2026', 'Now it is 2026'), 'messages[6].content[0].text', ''),
+    ('last text, long', do("body['messages'].append(dict(role='user', content='x ' * 2000))"), 'messages[7]', ''),
+    ('model', do("body['model'] = 'gpt-5'"), "model: 'gpt-4o' -> 'gpt-5'", 'another model is asked'),
+    ('temperature', do("body['temperature'] = 0.5"), 'temperature: 1 -> 0.5', ''),
+    ('type of a number', do("body['temperature'] = 1.0"), 'temperature: 1 -> 1.0', ''),
+    ('new field', do("body['service_tier'] = 'auto'"), "service_tier: nothing -> 'auto'", 'a field came or went: service_tier (new)'),
+    ('field gone', do("del body['metadata']"), 'metadata: {"run": "one"} -> nothing', 'metadata (gone)'),
+    ('inner field', do("body['metadata']['run'] = 'two'"), "metadata.run: 'one' -> 'two'", ''),
+    ('one more message', do("body['messages'].append(dict(role='user', content='And now?'))"), 'messages[7]: nothing -> {"role": "user", "content": "And now?"}', ''),
+    ('one message less', do("body['messages'].pop()"), 'messages[6]: {', ''),
+    ('message put in', do("body['messages'].insert(2, dict(role='user', content='Hello?'))"), 'messages[2]: nothing -> {"role": "user", "content": "Hello?"}', ''),
+    ('an early message', edit('Which animals', 'What animals'), 'messages[1]: \'sha256:', ''),
+    ('the long first message', edit('Be brief', 'Be brave'), "messages[0]: 'sha256:", ''),
+    ('role', do("body['messages'][6]['role'] = 'developer'"), "messages[6].role: 'user' -> 'developer'", ''),
+    ('other tool', do("body['tools'][1] = tool('wash', 'Wash.')"), "tools[1]: 'clean sha256:", ''),
+    ('one more tool', do("body['tools'].append(tool('wash', 'Wash.'))"), 'tools[2]: nothing ->', ''),
+    ('docstring', do("body['tools'][0] = tool('feed', docstring.replace('\\n    ', '\\n'))"), 'tools[0]', 'docstrings lose their indentation'),
+    ('description', do("body['tools'][0] = tool('feed', 'Feed it.')"), 'tools[0]', 'has another description or schema'),
+    ('image', edit('data:image/png;base64,iVBOR', 'data:image/png;base64,jVBOR'), 'messages[6].content[1].image_url.url', ''),
+    ('order', do("body['stop'] = ['c', 'b', 'a']"), "stop[0]: 'a' -> 'c'", 'another order'),
+    ('date', edit('2026-11-21', '2026-11-22'), 'messages[6].content[0].text', "'<date>'"),
+    ('time', edit('09:30', '09:31'), 'messages[6].content[0].text', "'<time>'"),
+    ('uuid', edit('123e4567', '223e4567'), 'messages[6].content[0].text', "'<uuid>'"),
+    ('memory address', edit('0x7f3a5c0e1d90', '0x7f3a5c0e1e00'), 'messages[6].content[0].text', "'<address>'"),
+    ('temporary path', edit('/tmp/tmpa8f3k2', '/tmp/tmpzzz'), 'messages[6].content[0].text', "'<temporary path>'"),
+    ('paths in a traceback', edit('/home/ann/zoo/.venv/lib/python3.11', '/home/runner/lib/python3.12'), 'messages[5].content', 'file and line in a traceback'),
+    ('caret marks in a traceback', edit('           ~~~~^^^\n', ''), 'messages[5].content', 'caret marks'),
+    ('endpoint', do("options['path'] = '/v1/responses'"), "path: '/v1/chat/completions' -> '/v1/responses'", ''),
+    ('query', do("options['path'] += '?api-version=2'"), "query.api-version: nothing -> '2'", ''),
+    ('host', do("options['host'] = 'localhost'"), "host: '127.0.0.1:", ''),
+    ('method', do("options['method'] = 'PUT'"), "method: 'POST' -> 'PUT'", ''),
+    ('key header', do("options['headers']['anthropic-version'] = '2099-01-01'"), "headers.anthropic-version: '2023-06-01' -> '2099-01-01'", "default_headers={'anthropic-version': '2023-06-01'}"),
+    ('new key header', do("options['headers']['openai-beta'] = 'assistants=v2'"), "headers.openai-beta: nothing -> 'assistants=v2'", 'made without it'),
+    ('secret key header', do("options['headers']['x-portkey-virtual-key'] = 'another-virtual-key'"), 'headers.x-portkey-virtual-key: \'sha256:', 'digest'),
+]
+
+def send(server, body, host='127.0.0.1', path='/v1/chat/completions', method='POST', headers=None):
+    url = server.url.replace('127.0.0.1', host) + path
+    return httpx.request(method, url, json=body, headers=headers)
+
+def first_options():
+    return dict(host='127.0.0.1', path='/v1/chat/completions', method='POST', headers={'authorization': f'Bearer {secret}', 'anthropic-version': '2023-06-01',
+        'x-portkey-virtual-key': 'a-virtual-key-0123456789', 'cookie': 'session=0123456789abcdefghij'})
+
+@pytest.fixture
+def recorded(stand_in, tmp_path):
+    "A stand-in of which a conversation was recorded, and others that are further away"
+    with enable_cachy(tmp_path, doms=here, mode='auto') as session:
+        send(stand_in, conversation(), **first_options())
+        for text in ('Hello', 'Which animals are hungry?', 'Feed the cats, then the dogs.'):
+            send(stand_in, dict(model='gpt-4o', messages=[dict(role='user', content=text)]), **first_options())
+        assert session.counts['recorded'] == 4
+    return stand_in
+
+def miss_of(server, folder, body, options, **more):
+    calls = server.calls
+    with enable_cachy(folder, doms=here, mode='replay', **more):
+        with pytest.raises(CachyMiss) as caught: send(server, body, **options)
+    assert server.calls == calls
+    return caught.value
+
+@pytest.mark.parametrize('name, change, path, reason', changes, ids=[row[0] for row in changes])
+def test_the_path_that_changed_is_named(recorded, tmp_path, caplog, name, change, path, reason):
+    body, options = conversation(), first_options()
+    change(body, options)
+    miss = miss_of(recorded, tmp_path, body, options)
+    message = str(miss)
+    told = message.partition('(recorded -> asked):\n')[2]
+    lines = [line for line in told.splitlines() if line.startswith('  ')]
+    assert any(line.strip().startswith(path) for line in lines), message
+    assert reason in message.partition('likely reason:')[2], message
+    assert bool(reason) == ('likely reason:' in message), message
+    assert len({difference.path.partition('[')[0].partition('.')[0] for difference in miss.differences}) == 1, message # nothing else is named
+    assert message in caplog.text
+    for word in (secret, '0123456789abcdefghij', 'a-virtual-key'): assert word not in message + caplog.text + repr(vars(miss)), word
+
+def test_order_of_the_message(recorded, tmp_path):
+    miss = miss_of(recorded, tmp_path, dict(conversation(), model='gpt-5'), first_options())
+    path = tmp_path/'cachy.jsonl'
+    parts = [f'POST {recorded.url}/v1/chat/completions, model gpt-5 (key {miss.key})', f'{path}, 4 recordings', "mode='replay'", f"recording {miss.closest['key']}",
+        "model: 'gpt-4o' -> 'gpt-5'", 'likely reason: another model', "enable_cachy(mode='auto')", f'commit {path}']
+    places = [str(miss).find(part) for part in parts]
+    assert -1 not in places and places == sorted(places), str(miss)
+    assert miss.request['body']['model'] == 'gpt-5' and miss.closest['body']['model'] == 'gpt-4o'
+    assert miss.differences == (Difference('model', 'gpt-4o', 'gpt-5'),)
+    again = pickle.loads(pickle.dumps(miss))
+    assert (str(again), again.key, again.differences) == (str(miss), miss.key, miss.differences)
+
+@pytest.mark.parametrize('row', [row for row in changes if 'norm_pats' in row[3] or "'<" in row[3] or 'traceback' in row[3] or 'caret' in row[3]], ids=lambda row: row[0])
+def test_the_pattern_that_is_given_helps(recorded, tmp_path, row):
+    "The line from the message is pasted, both requests are made again: now they have one key"
+    body, options = conversation(), first_options()
+    row[1](body, options)
+    message = str(miss_of(recorded, tmp_path, body, options))
+    given = eval(re.search(r'enable_cachy\(norm_pats=(.*)\)', message)[1])
+    assert 1 <= len(given) <= 2
+    with enable_cachy(tmp_path, doms=here, mode='auto', norm_pats=given) as session:
+        send(recorded, conversation(), **options)
+        send(recorded, body, **options)
+        assert (session.counts['recorded'], session.counts['replayed']) == (1, 1)
+
+def test_long_texts_are_cut_to_where_they_part(recorded, tmp_path):
+    lead = 'A dog walks into a bar and orders water. ' * 20
+    ask = lambda text: dict(model='m', messages=[dict(role='user', content=text)])
+    with enable_cachy(tmp_path, doms=here, mode='auto'):
+        send(recorded, ask(lead + 'It leaves.'))
+        send(recorded, ask(lead * 5 + 'It leaves.' + lead * 5))
+    message = str(miss_of(recorded, tmp_path, ask(lead + 'It stays.'), {}))
+    assert "messages[0].content: '…bar and orders water. It leaves.' -> '…bar and orders water. It stays.'" in message
+    message = str(miss_of(recorded, tmp_path, ask(lead * 5 + 'It stays.' + lead * 5), {}))
+    assert 'parts between its first 1,000 and its last 500 characters: 8210 -> 8209 characters' in message
+
+def test_a_stored_digest_meets_the_message_in_full(stand_in, tmp_path):
+    "The recording holds its early messages as digests; the new request ends where they are, and holds them in full"
+    with enable_cachy(tmp_path, doms=here, mode='auto'): send(stand_in, conversation())
+    body = conversation()
+    body['messages'] = body['messages'][:3]
+    miss = miss_of(stand_in, tmp_path, body, {})
+    assert [isinstance(turn, dict) for turn in miss.request['body']['messages']] == [False, True, True] # the last two
+    assert [isinstance(turn, dict) for turn in miss.closest['body']['messages']] == [False] * 4 + [True] * 3
+    assert [(difference.path, difference.asked) for difference in miss.differences] == [(f'messages[{i}]', ...) for i in (3, 4, 5, 6)]
+
+def test_gemini_names_its_model_in_the_path(stand_in, tmp_path):
+    ask = lambda model: dict(path=f'/v1beta/models/{model}:generateContent')
+    body = dict(contents=[dict(role='user', parts=[dict(text='Hello')])])
+    with enable_cachy(tmp_path, doms=here, mode='auto'): send(stand_in, body, **ask('gemini-9'))
+    message = str(miss_of(stand_in, tmp_path, body, ask('gemini-10')))
+    assert 'model gemini-10' in message and "another model is asked. Ask 'gemini-9', or record 'gemini-10' as well." in message
+    body['contents'][0]['parts'][0]['text'] = 'Hullo'
+    assert "contents[0].parts[0].text: 'Hello' -> 'Hullo'" in str(miss_of(stand_in, tmp_path, body, ask('gemini-9')))
+
+def test_other_bodies(stand_in, tmp_path):
+    url = stand_in.url + '/v1/files'
+    ask = lambda name: httpx.post(url, files=dict(file=('a.wav', b'RIFF\0\0' + name * 500)), data=dict(model='whisper-1'))
+    with enable_cachy(tmp_path, doms=here, mode='auto'):
+        ask(b'a')
+        httpx.post(stand_in.url + '/v1/chat/completions', content=b'plain text', headers={'content-type': 'text/plain'})
+    with enable_cachy(tmp_path, doms=here, mode='replay'):
+        with pytest.raises(CachyMiss, match=r'body\[2\]: .*bytes, sha256'): ask(b'b')
+        with pytest.raises(CachyMiss, match="body: 'plain text' -> 'other text'"):
+            httpx.post(stand_in.url + '/v1/chat/completions', content=b'other text', headers={'content-type': 'text/plain'})
+        with pytest.raises(CachyMiss, match='no recording for GET'): httpx.get(stand_in.url + '/v1/models')
+
+def test_odd_bodies_do_not_hinder(stand_in, tmp_path):
+    "Whatever is asked and whatever the file holds, it is a miss and nothing else"
+    lines = [b'{"key":"0123456789abcdef","request":{"url":7,"body":[],"headers":[1]},"status_code":200,"headers":{},"response":"x"}',
+        b'{"key":"0123456789abcde0","request":{"method":"POST","url":"http://[","body":{"messages":3}},"status_code":200,"headers":{},"response":"x"}',
+        b'{"key":"0123456789abcde1","request":{"method"},"status_code":200,"headers":{},"response":"x"}',
+        b'{"key": "0123456789abcde2", "response": "x"}', b'{"key":"0123456789abcde3","response":"x"}', b'<<<<<<< HEAD', b'{"key":"01234567","response":"x"}',
+        b'{"key":"0123456789abcde4","request":{"method":"POST","url":"%s/v1/chat/completions","body":"\\ud800"},"status_code":200,"headers":{},"response":"x"}' % stand_in.url.encode()]
+    (tmp_path/'cachy.jsonl').write_bytes(b'\n'.join(lines) + b'\n')
+    deep = b'{"messages":' + b'[' * 3000 + b']' * 3000 + b'}'
+    bodies = [b'', b'null', b'3', b'[]', b'{"messages":{}}', b'{"messages":[null,[],3]}', b'{"model":[]}', b'{"model":"\\ud800"}', b'{"tools":[1]}', b'not json', b'\xff\0', deep, b'{"a":NaN}']
+    with enable_cachy(tmp_path, doms=here, mode='replay'):
+        for body in bodies:
+            with pytest.raises(CachyMiss, match='no recording for POST') as caught:
+                httpx.post(stand_in.url + '/v1/chat/completions', content=body, headers={'content-type': 'application/json'})
+            str(caught.value).encode()
+    assert '1 recordings are in an older format' in str(caught.value) and '1 lines of the file are damaged' in str(caught.value), str(caught.value)
+
+def test_no_file(stand_in, tmp_path):
+    message = str(miss_of(stand_in, tmp_path, conversation(), first_options()))
+    assert '0 recordings' in message and 'the file does not exist' in message
+
+def test_a_credential_in_the_prompt_stays_out(recorded, tmp_path, caplog):
+    body = conversation()
+    body['messages'][-1] = dict(role='user', content=f'My key is {secret}, is that safe?')
+    body['metadata'] = {'run': secret}
+    options = dict(first_options(), path=f'/v1/chat/completions?api_key={secret}&a=1')
+    miss = miss_of(recorded, tmp_path, body, options)
+    assert secret not in str(miss) + repr(vars(miss)) + caplog.text and '***' in str(miss)
+
+def test_recorded_with_patterns(stand_in, tmp_path):
+    ask = lambda day: dict(model='m', messages=[dict(role='user', content=f'Today is {day}.')])
+    with enable_cachy(tmp_path, doms=here, mode='auto', norm_pats=machine_pats): send(stand_in, ask('2026-11-21'))
+    assert 'it was recorded with norm_pats' in str(miss_of(stand_in, tmp_path, ask('2026-11-21'), {}))
+    with enable_cachy(tmp_path, doms=here, mode='replay', norm_pats=machine_pats): send(stand_in, ask('2026-11-22'))
+
+unchanged = ['Version 3.12.1 of 4', 'Meet me at 5', 'a hash: deadbeef', 'to 0x10', '1 ^ 2\n~ is not', 'June is warm', '/tmpfiles/x', 'The file is "a.py", line 3', '12:3', '3-4-5']
+@pytest.mark.parametrize('text', unchanged)
+def test_patterns_leave_alone(text): assert normalizer(machine_pats)(text) == text
+
+def test_patterns_are_fixed_points():
+    "What they put in, they leave alone: applied twice they do the same"
+    clean = normalizer(machine_pats)
+    text = clean(json.dumps(conversation()) + traceback)
+    assert clean(text) == text and len(machine_pats) == len(machine_texts) >= 8
+
+def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
+    "Only the head of each line is read and only the nearest requests are parsed, however large the answers are"
+    ask = lambda i: dict(model='m', messages=[dict(role='user', content=f'Tell me about number {i}')])
+    recorded.echo = 'long ' * 50_000
+    with enable_cachy(tmp_path, doms=here, mode='auto'):
+        for i in range(60): send(recorded, ask(i))
+    size, parsed, loads = (tmp_path/'cachy.jsonl').stat().st_size, [], json.loads
+    with enable_cachy(tmp_path, doms=here, mode='replay') as session:
+        read = sum(len(text) for _, text in session.file.requests())
+        monkeypatch.setattr(json, 'loads', lambda text, **rest: parsed.append(len(text)) or loads(text, **rest))
+        with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
+    assert size > 10_000_000 and read < 60_000 and sum(parsed) < 30_000, (size, read, sum(parsed))
+    assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest
+
+def test_not_imported_before_a_miss(tmp_path, stand_in):
+    with enable_cachy(tmp_path, doms=here, mode='auto'): httpx.get(stand_in.url + '/v1/models')
+    code = f'''import sys, httpx
+from cachy import CachyMiss, enable_cachy
+with enable_cachy({str(tmp_path)!r}, doms=('127.0.0.1',), mode='replay'):
+    httpx.get('{stand_in.url}/v1/models')
+    assert 'cachy.miss' not in sys.modules and 'difflib' not in sys.modules
+    try: httpx.get('{stand_in.url}/v1/files')
+    except CachyMiss as miss: print('path' in str(miss), 'cachy.miss' in sys.modules)
+'''
+    done = subprocess.run([sys.executable, '-c', code], cwd=root, env={**os.environ, 'PYTHONPATH': str(root)}, capture_output=True, text=True, timeout=60)
+    assert done.stdout == 'True True\n', done.stderr
+
+def test_placeholders(tmp_path, monkeypatch):
+    "In replay mode, and only there, the four keys are set where they are missing, and taken back"
+    for name in (*key_variables, 'GOOGLE_API_KEY'): monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
+    before = dict(os.environ)
+    with enable_cachy(tmp_path, mode='replay'):
+        assert {name for name in os.environ if name not in before} == {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
+        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before # a placeholder would keep `load_dotenv` from setting the real key
+        assert 'OPENAI_API_KEY' in os.environ
+        os.environ['OPENAI_API_KEY'] = 'set meanwhile'
+    assert dict(os.environ) == before | {'OPENAI_API_KEY': 'set meanwhile'}
+    monkeypatch.delenv('OPENAI_API_KEY')
+    monkeypatch.setenv('GOOGLE_API_KEY', 'mine')
+    with enable_cachy(tmp_path, mode='replay'): assert 'GEMINI_API_KEY' not in os.environ
+    for mode in ('auto', 'record', 'off'):
+        with enable_cachy(tmp_path, mode=mode): assert 'OPENAI_API_KEY' not in os.environ
+
+def test_why_this_mode(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv('CI', 'true')
+    def message(**options):
+        with enable_cachy(tmp_path, doms=here, **options), pytest.raises(CachyMiss) as caught: httpx.get(stand_in.url + '/v1/models')
+        return str(caught.value)
+    assert 'forbids calls, since CI=true\n' in message() and 'CACHY_MODE=auto pytest "tests/test_miss.py::test_why_this_mode"' in message()
+    monkeypatch.delenv('PYTEST_CURRENT_TEST')
+    monkeypatch.setattr(sys, 'argv', ['/somewhere/zoo.py', '--key', secret])
+    assert f'to record it: CACHY_MODE=auto python zoo.py, with the API key set; then commit {tmp_path/"cachy.jsonl"}' in message()
+    monkeypatch.setattr(sys, 'argv', ['/somewhere/ipykernel_launcher.py'])
+    assert 'run it once with CACHY_MODE=auto in the environment' in message()
+    assert "since CI=true; mode='replay'" in message(mode='replay') and "enable_cachy(mode='auto')" in message(mode='replay')
+    monkeypatch.setenv('CACHY_MODE', 'replay')
+    assert 'since CI=true; CACHY_MODE=replay' in message()
+
+def test_debug_prints_a_line_for_each_call(stand_in, tmp_path, capsys):
+    get = lambda path, host='127.0.0.1': httpx.get(stand_in.url.replace('127.0.0.1', host) + path)
+    def printed():
+        lines = capsys.readouterr().out.splitlines()
+        assert all(line.startswith('cachy ') for line in lines), lines
+        return [line[len('cachy '):].replace(stand_in.url, '…') for line in lines]
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto', debug=True):
+        get('/v1/models'), get('/v1/models'), get('/nothing'), get('/v1/models?api_key=0123456789abcdef', 'localhost')
+        assert printed() == ['recorded: GET …/v1/models', 'replayed: GET …/v1/models', 'not recorded: GET …/nothing: status 404',
+            f"passed through: GET {stand_in.url.replace('127.0.0.1', 'localhost')}/v1/models: its host is not in doms"]
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='replay', debug=True), pytest.raises(CachyMiss): get('/nothing')
+    line, = printed()
+    assert line.startswith('missed: GET …/nothing: no recording for GET')
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='off', debug=True): get('/v1/models')
+    assert printed() == ["passed through: GET …/v1/models: mode 'off' since mode='off'"]
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'): get('/v1/models'), get('/v1/models', 'localhost')
+    assert printed() == []
+
+def test_otherwise_it_is_logged(stand_in, tmp_path, caplog):
+    caplog.set_level('DEBUG', 'cachy')
+    with enable_cachy(tmp_path, doms=('localhost',), mode='auto'): httpx.get(stand_in.url + '/v1/models')
+    assert [record.getMessage() for record in caplog.records if record.name == 'cachy'] == [f'cachy passed through: GET {stand_in.url}/v1/models: its host is not in doms']
+    caplog.set_level('INFO', 'cachy')
+    with enable_cachy(tmp_path, doms=('localhost',), mode='auto') as session: httpx.get(stand_in.url + '/v1/models')
+    assert session.counts['passed through'] == 0 # without debug nothing is done for calls to other hosts
+
+def test_the_session_tells_what_happened(stand_in, tmp_path):
+    with enable_cachy(tmp_path, doms=here, mode='auto') as session:
+        stand_in.delay = 0.3
+        for path in ('/v1/models', '/v1/models', '/nothing'): httpx.get(stand_in.url + path)
+    assert repr(session) == f'cachy(auto, {tmp_path}/cachy.jsonl, 1 recordings, 1 replayed, 1 recorded, 0 missed, 1 not recorded, {session.saved:.1f} seconds saved)'
+    assert session.saved >= 0.3
+    rows = dict(re.findall(r'<tr><th>(.*?)</th><td>(.*?)</td></tr>', session._repr_html_()))
+    assert rows == dict(mode='auto (mode=&#x27;auto&#x27;)', file=f'{tmp_path}/cachy.jsonl', recordings='1', replayed='1', recorded='1', missed='0',
+        **{'not recorded': '1', 'seconds saved': f'{session.saved:.1f}'})

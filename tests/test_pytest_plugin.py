@@ -1,0 +1,184 @@
+"The pytest plugin, run by pytest inside pytest; under pytest-xdist too."
+import subprocess, sys
+
+import httpx, pytest # httpx here, since a run in this process forgets what it imported
+
+from conftest import root
+
+conftest = '''
+import httpx, pytest
+@pytest.fixture
+def cachy_options(): return dict(doms=('127.0.0.1',))
+@pytest.fixture
+def ask():
+    def ask(text, model='gpt-4o'):
+        return httpx.post('{url}/v1/chat/completions', json=dict(model=model, messages=[dict(role='user', content=text)]), headers=dict(authorization='Bearer sk-0123456789abcdef')).json()
+    return ask
+'''
+three = '''
+import pytest
+@pytest.mark.parametrize('text', ['one', 'two', 'three'])
+def test_text(ask, text): assert text in ask(text)['choices'][0]['message']['content']
+'''
+
+@pytest.fixture
+def run(pytester, stand_in, monkeypatch):
+    "Write a suite that asks the stand-in, and run it: in this process, or in one of its own"
+    monkeypatch.setenv('PYTHONPATH', str(root))
+    monkeypatch.setenv('COLUMNS', '300')
+    monkeypatch.setenv('PYTEST_DISABLE_PLUGIN_AUTOLOAD', '1') # other plugins take seconds to load
+    pytester.makeconftest(conftest.replace('{url}', stand_in.url))
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]')
+    def run(*args, own_process=False, **env):
+        for name, value in env.items(): monkeypatch.setenv(name, value)
+        args = '-p', 'no:cachy', '-p', 'cachy.pytest_plugin', '-p', 'no:cacheprovider', *args
+        return pytester.runpytest_subprocess(*args, timeout=60) if own_process else pytester.runpytest_inprocess(*args)
+    return run
+
+def summary(result): return [line for line in result.outlines if line.startswith('cachy: ')]
+
+def test_off_until_asked_for(run, pytester, stand_in):
+    pytester.makepyfile(three)
+    result = run()
+    result.assert_outcomes(passed=3)
+    assert stand_in.calls == 3 and not (pytester.path/'cachy.jsonl').exists() and summary(result) == []
+
+def test_auto_then_replay(run, pytester, stand_in):
+    pytester.makepyfile(three)
+    result = run('--cachy=auto', own_process=True)
+    result.assert_outcomes(passed=3)
+    assert summary(result) == ['cachy: 0 replayed, 3 recorded, 0 missed; 0 recordings unused'] and stand_in.calls == 3
+    stand_in.stop()
+    result = run('--cachy=replay', own_process=True)
+    result.assert_outcomes(passed=3)
+    assert summary(result) == ['cachy: 3 replayed, 0 recorded, 0 missed; 0 recordings unused']
+    result = run('--cachy=replay', '-k', 'one or two')
+    assert summary(result) == ['cachy: 2 replayed, 0 recorded, 0 missed; 1 recordings unused']
+    assert len((pytester.path/'cachy.jsonl').read_text().splitlines()) == 3
+
+def test_record_and_off(run, pytester, stand_in):
+    pytester.makepyfile(three + '\n@pytest.mark.cachy\ndef test_marked(ask): ask("four")')
+    run('--cachy=auto').assert_outcomes(passed=4)
+    assert summary(run('--cachy=record')) == ['cachy: 0 replayed, 4 recorded, 0 missed; 0 recordings unused'] and stand_in.calls == 8
+    run('--cachy=off').assert_outcomes(passed=4)
+    assert stand_in.calls == 12 # the option counts more than the marker
+    assert run('--cachy=always').ret == pytest.ExitCode.USAGE_ERROR
+
+def test_not_recorded_is_told(run, pytester, stand_in):
+    pytester.makepyfile('def test_it(ask): ask("hello")')
+    stand_in.fail = [500]
+    assert summary(run('--cachy=auto')) == ['cachy: 0 replayed, 0 recorded, 0 missed, 1 not recorded; 0 recordings unused']
+
+def test_a_failed_test_shows_the_message(run, pytester, stand_in):
+    pytester.makepyfile(three)
+    run('--cachy=auto')
+    pytester.makepyfile('''
+import asyncio, logging, sys, pytest
+def test_plain(ask):
+    logging.getLogger('mine').warning('something else')
+    ask('one more')
+def test_wrapped(ask):
+    try: ask('one')
+    finally:
+        try: ask('two more')
+        except BaseException as error: raise RuntimeError('no luck') from error
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='no groups')
+def test_group(ask):
+    try: ask('three more')
+    except BaseException as error: raise BaseExceptionGroup('several', [ValueError(), BaseExceptionGroup('inner', [error])])
+def test_other(ask): assert ask('one') == 1
+@pytest.mark.xfail(raises=BaseException)
+def test_expected(ask): ask('four more')
+''')
+    calls = stand_in.calls
+    result = run('--cachy=replay')
+    assert stand_in.calls == calls
+    result.assert_outcomes(failed=4, xfailed=1)
+    text = result.stdout.str()
+    for words in ('one more', 'two more', 'three more'): assert text.count(f'-> {words!r}') == 1, text
+    for part in ("model gpt-4o (key", "recordings\n", "since --cachy=replay", "messages[0].content: ", 'pytest --cachy=auto "test_a_failed_test_shows_the_message.py::test_plain"',
+            'test_a_failed_test_shows_the_message.py:4: CachyMiss', 'something else', 'FAILED test_a_failed_test_shows_the_message.py::test_plain - cachy.core.CachyMiss: no recording for POST'):
+        assert part in text, part
+    assert 'httpx/_client.py' not in text and 'sync_send' not in text and 'sk-0123' not in text
+    assert "AssertionError: assert {'id':" in text # a test that fails for another reason is shown as ever
+    assert summary(result) == ['cachy: 2 replayed, 0 recorded, 4 missed; 2 recordings unused']
+    assert len([line for line in text.splitlines() if 'site-packages' in line]) == 0
+
+def test_marker_and_fixture(run, pytester, stand_in):
+    pytester.makepyfile('''
+import pytest
+from cachy import CachyMiss
+def test_without(ask): ask('one')
+def test_fixture(ask, cachy):
+    first, second = ask('two'), ask('two')
+    assert first == second and cachy.counts['recorded'] == cachy.counts['replayed'] == 1 and cachy.mode == 'auto'
+@pytest.mark.cachy(mode='replay')
+def test_marker(ask, cachy):
+    assert cachy.mode == 'replay'
+    ask('two')
+    with pytest.raises(CachyMiss, match="marker mode='auto'"): ask('three')
+@pytest.mark.cachy(norm_pats=(('[0-9]+', 'N'),))
+def test_options(ask, cachy): assert ask('1 cat') == ask('2 cat')
+class TestClass:
+    pytestmark = pytest.mark.cachy(mode='record')
+    def test_one(self, ask, cachy): assert cachy.mode == 'record' and ask('two')
+''')
+    result = run()
+    result.assert_outcomes(passed=5)
+    assert stand_in.calls == 4 and summary(result) == ['cachy: 3 replayed, 3 recorded, 1 missed; 0 recordings unused']
+
+def test_ci_replays(run, pytester, stand_in):
+    pytester.makepyfile('def test_it(ask, cachy): assert cachy.mode == "replay" and ask("hello")')
+    result = run(CI='true')
+    assert 'since CI=true' in result.stdout.str() and 'CACHY_MODE=auto pytest "test_ci_replays.py::test_it"' in result.stdout.str() and stand_in.calls == 0
+
+def test_cachy_dir(run, pytester, stand_in):
+    (pytester.path/'here').mkdir()
+    pytester.makepyfile(test_here=three + '\n@pytest.fixture\ndef cachy_dir(request): return request.config.rootpath/"here"', test_there=three)
+    result = run('--cachy=auto')
+    result.assert_outcomes(passed=6)
+    assert stand_in.calls == 6 and summary(result) == ['cachy: 0 replayed, 6 recorded, 0 missed; 0 recordings unused']
+    for folder in (pytester.path, pytester.path/'here'): assert len((folder/'cachy.jsonl').read_text().splitlines()) == 3
+
+def test_fixtures_of_wider_scope(run, pytester):
+    pytester.makepyfile('''
+import os, httpx, pytest
+@pytest.fixture(scope='session')
+def answer(): return httpx.post('https://api.openai.com/v1/embeddings', json=dict(input='x'))
+def test_it(answer): pass
+def test_key(): assert os.environ['OPENAI_API_KEY'] and not os.environ['OPENAI_API_KEY'].startswith('sk-')
+''')
+    result = run('--cachy=replay')
+    result.assert_outcomes(errors=1, passed=1)
+    assert 'no recording for POST https://api.openai.com/v1/embeddings' in result.stdout.str() and 'httpx/_client.py' not in result.stdout.str()
+    assert summary(result) == ['cachy: 0 replayed, 0 recorded, 1 missed; 0 recordings unused']
+
+def test_xdist(run, pytester, stand_in):
+    "Several workers share a file; the controller adds up what they did"
+    pytester.makepyfile('''
+import pytest
+@pytest.mark.parametrize('i', range(12))
+def test_it(ask, i): ask(f'text {i % 6}')
+def test_more(ask): ask('more')
+''')
+    result = run('--cachy=auto', '-p', 'xdist', '-n', '2', '--dist=load', own_process=True)
+    result.assert_outcomes(passed=13)
+    line, = summary(result)
+    outcomes = dict(pair.split()[::-1] for pair in line[len('cachy: '):].partition(';')[0].split(', '))
+    assert int(outcomes['replayed']) + int(outcomes['recorded']) == 13 and int(outcomes['recorded']) >= 7 and line.endswith('; 0 recordings unused')
+    stand_in.stop()
+    result = run('--cachy=replay', '-p', 'xdist', '-n', '2', '-k', 'test_it', own_process=True)
+    result.assert_outcomes(passed=12)
+    assert summary(result) == ['cachy: 12 replayed, 0 recorded, 0 missed; 1 recordings unused']
+    pytester.makepyfile("def test_new(ask): ask('new')\ndef test_old(ask): ask('more')")
+    result = run('--cachy=replay', '-p', 'xdist', '-n', '2', own_process=True)
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.stdout.str().count("-> 'new'") == 1 and 'sync_send' not in result.stdout.str()
+    assert summary(result) == ['cachy: 1 replayed, 0 recorded, 1 missed; 6 recordings unused']
+
+def test_the_plugin_is_found_and_cheap():
+    code = "import sys, cachy.pytest_plugin; print(sorted({'httpx', 'httpx2', 'openai', 'cachy.miss', 'asyncio', 'difflib'} & set(sys.modules)))"
+    bare = subprocess.run([sys.executable, '-c', code.replace('cachy.pytest_plugin', 'pytest')], cwd=root, capture_output=True, text=True, timeout=60)
+    with_it = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True, timeout=60)
+    assert with_it.stdout == bare.stdout, with_it.stderr
+    assert 'pytest_plugins = cachy=cachy.pytest_plugin' in (root/'settings.ini').read_text() and "'pytest11': settings['pytest_plugins']" in (root/'setup.py').read_text()

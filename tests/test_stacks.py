@@ -1,0 +1,546 @@
+"The HTTP libraries beside httpx: what one records the others replay, streams stay live, and nothing goes past the cache in silence."
+import asyncio, concurrent.futures, io, json, os, pickle, subprocess, sys, threading
+
+import httpx, httpx2, pytest
+
+aiohttp, requests, urllib3 = (pytest.importorskip(name) for name in ('aiohttp', 'requests', 'urllib3'))
+from cachy import enable_cachy
+from cachy.core import CachyMiss
+from cachy.standin import StandIn
+from conftest import root
+from stack_providers import provider
+from stack_sdks import cases
+
+def chat(**fields): return dict(model='m', messages=[dict(role='user', content='Say hi, ü')], **fields)
+
+# one function for each library: it yields the body as it comes
+
+def by_httpx(library):
+    def pieces(url, **options):
+        with library.Client(timeout=20, verify=False) as client, client.stream(options.pop('method', 'POST'), url, **options) as response:
+            yield from response.iter_bytes()
+    return pieces
+
+def by_requests(url, **options):
+    with requests.request(options.pop('method', 'POST'), url, stream=True, **options) as response: yield from response.iter_content(None)
+
+def by_urllib3(url, **options):
+    response = urllib3.request(options.pop('method', 'POST'), url, preload_content=False, timeout=20, **options)
+    yield from response.stream()
+    response.release_conn()
+
+def by_httpx_async(library):
+    async def pieces(url, **options):
+        async with library.AsyncClient(timeout=20, verify=False) as client, client.stream(options.pop('method', 'POST'), url, **options) as response:
+            async for piece in response.aiter_bytes(): yield piece
+    return pieces
+
+async def by_aiohttp(url, **options):
+    async with aiohttp.ClientSession() as client, client.request(options.pop('method', 'POST'), url, **options) as response:
+        async for piece in response.content.iter_any(): yield piece
+
+streams = {'httpx': by_httpx(httpx), 'httpx2': by_httpx(httpx2), 'async httpx': by_httpx_async(httpx), 'async httpx2': by_httpx_async(httpx2),
+    'requests': by_requests, 'urllib3': by_urllib3, 'async aiohttp': by_aiohttp}
+
+def plain(name, url, **options):
+    "The whole body, by the way that most people ask for it"
+    method = options.pop('method', 'POST')
+    if name == 'requests': return requests.request(method, url, **options).content
+    if name == 'urllib3': return urllib3.request(method, url, **options).data
+    if not name.startswith('async'): return dict(httpx=httpx, httpx2=httpx2)[name].request(method, url, verify=False, **options).content
+    async def ask():
+        if name == 'async aiohttp':
+            async with aiohttp.ClientSession() as client, client.request(method, url, **options) as response: return await response.read()
+        async with dict(httpx=httpx, httpx2=httpx2)[name.split()[1]].AsyncClient(verify=False) as client: return (await client.request(method, url, **options)).content
+    return asyncio.run(ask())
+
+def streamed(name, url, on_piece=lambda piece: None, **options):
+    "The pieces of the body"
+    pieces = []
+    def keep(piece):
+        pieces.append(piece)
+        on_piece(piece)
+    async def ask():
+        async for piece in streams[name](url, **options): keep(piece)
+    if name.startswith('async'): asyncio.run(ask())
+    else:
+        for piece in streams[name](url, **options): keep(piece)
+    return pieces
+
+@pytest.fixture
+def cached(tmp_path):
+    def on(mode='auto', **options): return enable_cachy(tmp_path, doms=('127.0.0.1',), mode=mode, **options)
+    return on
+
+def recordings(folder): return [json.loads(line) for line in (folder/'cachy.jsonl').read_text().splitlines()]
+
+odd = '/v1/ä b/m%3Ax:y/chat/completions?b=a b&a=%7E&c=[1]|{}&d=%2F'
+
+@pytest.mark.parametrize('path', ['/v1/chat/completions', odd])
+@pytest.mark.parametrize('recorder', streams)
+def test_recorded_by_one_replayed_by_all(recorder, path, stand_in, tmp_path, cached):
+    with cached():
+        answer = plain(recorder, stand_in.url + path, json=chat())
+        events = streamed(recorder, stand_in.url + path, json=chat(stream=True))
+        assert stand_in.calls == 2
+        assert len(recordings(tmp_path)) == 2
+        assert b''.join(events).endswith(b'data: [DONE]\n\n') and len(events) > 5
+    with cached('replay'):
+        for name in streams:
+            assert plain(name, stand_in.url + path, json=chat()) == answer, name
+            assert b''.join(streamed(name, stand_in.url + path, json=chat())) == answer, name
+            assert streamed(name, stand_in.url + path, json=chat(stream=True)) == [event + b'\n\n' for event in b''.join(events).split(b'\n\n')[:-1]], name
+            assert plain(name, stand_in.url + path, json=chat(stream=True)) == b''.join(events), name
+    assert stand_in.calls == 2
+
+@pytest.mark.parametrize('name', streams)
+def test_streams_are_live_while_recorded(name, stand_in, cached):
+    reported, late = threading.Semaphore(1), []
+    stand_in.gate = lambda number: reported.acquire(timeout=3) or late.append(number)
+    with cached():
+        pieces = streamed(name, stand_in.url + '/v1/chat/completions', lambda piece: reported.release(), json=chat(stream=True))
+    assert len(pieces) > 5 and late == [], 'the server waited for the client to report an event that it had sent'
+
+@pytest.mark.parametrize('compress', ['gzip', 'deflate'])
+@pytest.mark.parametrize('name', streams)
+def test_compressed_answers_are_recorded_decoded(name, compress, stand_in, tmp_path, cached):
+    stand_in.compress = compress
+    options = dict(headers={'accept-encoding': compress})
+    with cached():
+        answer = plain(name, stand_in.url + '/v1/chat/completions', json=chat(), **options)
+        events = streamed(name, stand_in.url + '/v1/chat/completions', json=chat(stream=True), **options)
+    assert json.loads(answer)['choices']
+    assert [line['response'].encode() for line in recordings(tmp_path)] == [answer, b''.join(events)]
+    assert all('content-encoding' not in line['headers'] for line in recordings(tmp_path))
+    with cached('replay'): assert plain('httpx', stand_in.url + '/v1/chat/completions', json=chat()) == answer
+
+@pytest.mark.parametrize('name', streams)
+def test_only_whole_answers_are_recorded(name, stand_in, tmp_path, cached, caplog):
+    with cached():
+        stand_in.fail = [500]
+        try: assert b'told to fail' in plain(name, stand_in.url + '/v1/chat/completions', json=chat())
+        except httpx.HTTPStatusError: pass
+        stand_in.cut_after = 3
+        with pytest.raises(Exception) as error: streamed(name, stand_in.url + '/v1/chat/completions', json=chat(stream=True))
+        assert type(error.value).__module__.partition('.')[0] == name.split()[-1]
+        stand_in.cut_after = None
+        class Enough(Exception): pass
+        def leave(piece): raise Enough
+        with pytest.raises(Enough): streamed(name, stand_in.url + '/v1/chat/completions', leave, json=chat(stream=True))
+    assert not (tmp_path/'cachy.jsonl').exists()
+    assert [reason in caplog.text for reason in ('status 500', 'bytes')] == [True] * 2
+
+@pytest.mark.parametrize('name', streams)
+def test_a_miss_in_replay_mode(name, stand_in, cached):
+    with cached('replay'):
+        for ask in (plain, streamed):
+            with pytest.raises(CachyMiss, match='POST http://127.0.0.1'): ask(name, stand_in.url + '/v1/chat/completions', json=chat())
+    assert stand_in.calls == 0
+
+@pytest.mark.parametrize('name', ['requests', 'urllib3'])
+def test_one_call_for_many_threads(name, cached):
+    with StandIn(delay=0.3) as stand_in, cached():
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: plain(name, stand_in.url + '/v1/chat/completions', json=chat()), range(8)))
+            assert len(set(answers)) == 1 and stand_in.calls == 1
+            if name == 'urllib3': # as botocore asks
+                asked = lambda _: urllib3.request('POST', stand_in.url + '/v1/chat/completions', json=chat(n=1), preload_content=False).read()
+                assert len(set(pool.map(asked, range(8)))) == 1 and stand_in.calls == 2
+
+def test_one_call_for_many_tasks(cached):
+    async def ask(client, url):
+        async with client.post(url, json=chat()) as response: return await response.read()
+    async def many(url):
+        async with aiohttp.ClientSession() as client: return await asyncio.gather(*(ask(client, url) for _ in range(8)))
+    with StandIn(delay=0.3) as stand_in, cached():
+        assert len(set(asyncio.run(many(stand_in.url + '/v1/chat/completions')))) == 1 and stand_in.calls == 1
+
+# one library above the other
+
+class OverRequests(httpx.BaseTransport):
+    def handle_request(self, request):
+        response = requests.request(request.method, str(request.url), data=request.read(), headers=dict(request.headers))
+        return httpx.Response(response.status_code, headers={'content-type': response.headers['content-type']}, content=response.content)
+
+class OverAiohttp(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request):
+        async with aiohttp.ClientSession() as client:
+            async with client.request(request.method, str(request.url), data=await request.aread(), headers=dict(request.headers)) as response:
+                return httpx.Response(response.status, headers={'content-type': response.headers['content-type']}, content=await response.read())
+
+@pytest.mark.parametrize('streams', [False, True])
+def test_nothing_is_recorded_twice(streams, stand_in, tmp_path, cached):
+    async def over_aiohttp():
+        async with httpx.AsyncClient(transport=OverAiohttp()) as client: return (await client.post(stand_in.url + '/v1/chat/completions', json=chat(n=1, stream=streams))).content
+    with cached() as session:
+        with httpx.Client(transport=OverRequests()) as client: client.post(stand_in.url + '/v1/chat/completions', json=chat(stream=streams))
+        asyncio.run(over_aiohttp())
+        requests.post(stand_in.url + '/v1/chat/completions', json=chat(n=2, stream=streams))
+        assert stand_in.calls == len(recordings(tmp_path)) == session.counts['recorded'] == 3
+        asyncio.run(over_aiohttp())
+        assert stand_in.calls == session.counts['replayed'] + 2 == 3
+
+# answers are real objects of their library
+
+def test_a_requests_response(stand_in, cached):
+    url = stand_in.url + '/v1/chat/completions'
+    def look(response):
+        seen = dict(status=response.status_code, ok=response.ok, reason=response.reason, text=response.text, json=response.json(), content=response.content,
+            encoding=response.encoding, url=response.url, history=response.history, lines=list(response.iter_lines()), chunks=b''.join(response.iter_content(7)),
+            type=type(response), content_type=response.headers['Content-Type'], body=response.request.body, closed=response.raw.closed,
+            pickled=pickle.loads(pickle.dumps(response)).content)
+        assert response.elapsed.total_seconds() >= 0 and response.raise_for_status() is None
+        return seen
+    with cached(): assert look(requests.post(url, json=chat())) == look(requests.post(url, json=chat()))
+    def read(response): return dict(start=response.raw.read(5), line=response.raw.readline(), rest=response.raw.read(), closed=response.raw.closed)
+    def lines(response, **options): return [type(response.raw).__name__, *response.iter_lines(**options)]
+    with cached():
+        assert len({str(read(requests.post(url, json=chat(stream=True), stream=True))) for _ in range(2)}) == 1
+        ask = lambda: requests.post(url, json=chat(stream=True, user='u'), stream=True)
+        assert lines(ask()) == lines(ask()) == lines(ask(), chunk_size=1)
+        with requests.Session() as client:
+            seen = []
+            client.hooks['response'].append(lambda response, **options: seen.append(response.status_code))
+            for _ in range(2): client.post(url, json=chat(n=1))
+            assert seen == [200, 200]
+    assert stand_in.calls == 4
+
+def test_a_urllib3_response(stand_in, cached):
+    url = stand_in.url + '/v1/chat/completions'
+    def look(response):
+        seen = dict(status=response.status, reason=response.reason, data=response.data, again=response.data, json=response.json(), version=response.version,
+            content_type=response.headers['Content-Type'], closed=response.closed, url=response.geturl())
+        assert isinstance(response, urllib3.HTTPResponse)
+        return seen
+    def read(response):
+        buffer = bytearray(4)
+        seen = [response.readinto(buffer), bytes(buffer), response.read(10), response.read1(3), response.readline(), b''.join(response.stream(5)), response.read(), response.closed]
+        response.release_conn()
+        return seen
+    with cached(), urllib3.PoolManager() as pool:
+        ask = lambda **options: pool.request('POST', url, json=chat(stream=True), preload_content=False, **options)
+        assert look(pool.request('POST', url, json=chat())) == look(pool.request('POST', url, json=chat()))
+        assert read(ask()) == read(ask())
+        assert list(ask()) == list(ask()) and list(ask())[-2:] == [b'data: [DONE]\n', b'\n']
+        assert b''.join(ask().read_chunked()) == ask().data
+        assert json.load(io.TextIOWrapper(pool.request('POST', url, json=chat(), preload_content=False))) == pool.request('POST', url, json=chat()).json()
+    assert stand_in.calls == 2
+
+def test_connections_go_back_to_their_pool(stand_in, cached):
+    with cached('record'), urllib3.PoolManager() as pool, requests.Session() as client:
+        for n in range(5):
+            pool.request('POST', stand_in.url + '/v1/chat/completions', json=chat(n=n))
+            b''.join(pool.request('POST', stand_in.url + '/v1/chat/completions', json=chat(n=n, stream=True), preload_content=False).stream())
+            pool.request('POST', stand_in.url + '/v1/chat/completions', json=chat(n=n, user='u'), preload_content=False).read()
+            list(client.post(stand_in.url + '/v1/chat/completions', json=chat(n=n, stream=True, user='u'), stream=True).iter_lines())
+        assert stand_in.calls == 20
+        (key,) = pool.pools.keys()
+        assert pool.pools[key].num_connections == 1
+        assert next(iter(client.adapters['http://'].poolmanager.pools._container.values())).num_connections == 1
+
+def test_an_aiohttp_response(stand_in, cached):
+    url = stand_in.url + '/v1/chat/completions'
+    async def look(client):
+        async with client.post(url, json=chat()) as response:
+            seen = dict(status=response.status, ok=response.ok, reason=response.reason, json=await response.json(), text=await response.text(), read=await response.read(),
+                content_type=response.content_type, charset=response.charset, url=response.url, method=response.method, history=response.history, type=type(response),
+                headers=response.headers['Content-Type'], raw=(b'content-type', b'application/json') in [(name.lower(), value) for name, value in response.raw_headers],
+                version=response.version, host=response.host, real=response.real_url, asked=response.request_info.method, cookies=type(response.cookies))
+            response.raise_for_status()
+            assert 'ClientResponse' in repr(response)
+        return {**seen, 'closed': response.closed}
+    async def read(client):
+        async with client.post(url, json=chat(stream=True)) as response:
+            content = response.content
+            seen = [await content.readexactly(4), await content.read(3), await content.readline(), await content.readuntil(b'}]'), len(await content.readany()) > 0,
+                (await content.readchunk())[1], [chunk async for chunk in content.iter_chunked(1)][:5], content.at_eof(), content.is_eof(), await content.read()]
+            assert isinstance(content, aiohttp.StreamReader)
+        return seen
+    async def lines(client):
+        response = await client.post(url, json=chat(stream=True))
+        seen = [line async for line in response.content]
+        response.release()
+        return seen, response.closed
+    async def chunks(client):
+        async with client.post(url, json=chat(stream=True)) as response: return [chunk async for chunk in response.content.iter_chunks()]
+    async def all_of_it():
+        async with aiohttp.ClientSession() as client:
+            assert await look(client) == await look(client)
+            assert await read(client) == await read(client)
+            assert await lines(client) == await lines(client)
+            assert [chunk async for chunk in (await client.post(url, json=chat(stream=True))).content.iter_any()][-1] == b'data: [DONE]\n\n'
+    async def chunked():
+        async with aiohttp.ClientSession() as client:
+            assert [chunk for chunk in await chunks(client) if chunk[0]] == [chunk for chunk in await chunks(client) if chunk[0]]
+    with cached(): asyncio.run(all_of_it())
+    assert stand_in.calls == 2
+    with cached('record'): asyncio.run(chunked())
+    assert stand_in.calls == 3
+
+def test_a_cancelled_read_can_be_repeated(stand_in, tmp_path, cached):
+    may_go = threading.Event()
+    stand_in.gate = lambda number: number < 2 or may_go.wait(5)
+    async def read():
+        async with aiohttp.ClientSession() as client, client.post(stand_in.url + '/v1/chat/completions', json=chat(stream=True)) as response:
+            start = await response.content.readany()
+            while b'data' in start and start.count(b'data:') < 2: start += await response.content.readany()
+            with pytest.raises(asyncio.TimeoutError): await asyncio.wait_for(response.content.readany(), 0.1)
+            may_go.set()
+            return start + await response.content.read()
+    with cached():
+        answer = asyncio.run(read())
+        assert answer.endswith(b'[DONE]\n\n')
+        assert [line['response'].encode() for line in recordings(tmp_path)] == [answer]
+
+def test_recorded_errors_raise_as_live_ones(stand_in, cached):
+    url = stand_in.url + '/nothing/here'
+    async def by_aiohttp():
+        async with aiohttp.ClientSession(raise_for_status=True) as client:
+            try: await client.post(url, json=chat())
+            except aiohttp.ClientResponseError as error: return error.status, error.message, error.request_info.url
+    with cached(errors=(404,)):
+        for _ in range(2):
+            with pytest.raises(requests.HTTPError, match='404 Client Error: Not Found'): requests.post(url, json=chat()).raise_for_status()
+        assert asyncio.run(by_aiohttp()) == asyncio.run(by_aiohttp())
+    assert stand_in.calls == 1
+
+# what goes out
+
+def test_bodies_of_all_kinds_replay(stand_in, tmp_path, cached):
+    url, named = stand_in.url + '/v1/files', lambda: {'file': ('a.txt', io.BytesIO(b'some text'))}
+    file = tmp_path/'body.txt'
+    file.write_text('a file')
+    async def parts():
+        for part in (b'a', b'b'): yield part
+    async def by_aiohttp(make_data):
+        async with aiohttp.ClientSession() as client, client.post(url, data=make_data()) as response: return await response.read()
+    def form():
+        form = aiohttp.FormData()
+        form.add_field('file', open(file, 'rb'), filename='a.txt')
+        form.add_field('purpose', 'batch')
+        return form
+    ways = [lambda: requests.post(url, files=named()).content, lambda: requests.post(url, data=dict(a='1', b='ü')).content, lambda: requests.post(url, data='text ü').content,
+        lambda: requests.post(url, data=open(file, 'rb')).content, lambda: requests.post(url, data=(part for part in (b'x', b'y'))).content,
+        lambda: urllib3.request('POST', url, fields={'file': ('a.txt', 'other text')}).data, lambda: urllib3.request('POST', url, body=open(file)).data,
+        lambda: urllib3.request('POST', url, body=(part for part in (b'u', b'v'))).data, lambda: urllib3.request('POST', url).data,
+        lambda: asyncio.run(by_aiohttp(form)), lambda: asyncio.run(by_aiohttp(parts)), lambda: asyncio.run(by_aiohttp(lambda: dict(a='2'))),
+        lambda: asyncio.run(by_aiohttp(lambda: io.BytesIO(b'more bytes'))), lambda: asyncio.run(by_aiohttp(lambda: 'a text'))]
+    bodies = []
+    def keep_body(handler, body):
+        bodies.append(handler.raw)
+        return dict(id=str(len(bodies)), got=len(handler.raw))
+    stand_in.routes.insert(0, ('POST', '/v1/files$', keep_body))
+    with cached(): answers = [way() for way in ways]
+    assert len(set(answers)) == len({line['key'] for line in recordings(tmp_path)}), 'different bodies share a key, or a body has two'
+    assert [len(body) for body in bodies] == [json.loads(answer)['got'] for answer in dict.fromkeys(answers)]
+    assert {b'a=1&b=%C3%BC', 'text ü'.encode(), b'a file', b'xy', b'uv', b'', b'ab', b'a=2', b'more bytes', b'a text'} <= set(bodies)
+    with cached('replay'): assert [way() for way in ways] == answers
+
+def test_hosts_beyond_doms_pass(stand_in, tmp_path):
+    with enable_cachy(tmp_path, doms=('example.com',), mode='replay'):
+        for name in streams: plain(name, stand_in.url + '/v1/chat/completions', json=chat())
+    assert stand_in.calls == len(streams) and not (tmp_path/'cachy.jsonl').exists()
+
+def test_all_is_as_it_was_afterwards(cached):
+    import requests.adapters
+    places = (requests.adapters.HTTPAdapter, 'send'), (urllib3.HTTPConnectionPool, 'urlopen'), (aiohttp.ClientSession, '_request')
+    before = [vars(cls)[name] for cls, name in places]
+    with cached(), cached('off'): assert all(vars(cls)[name] is not original for (cls, name), original in zip(places, before))
+    assert [vars(cls)[name] for cls, name in places] == before
+
+def run(code, *arguments):
+    result = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True, cwd=root, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+def test_nothing_is_imported_before_it_is_used(tmp_path):
+    code = "import sys; from cachy import enable_cachy; enable_cachy(sys.argv[1]); print([name for name in ('httpx', 'requests', 'urllib3', 'aiohttp', 'cachy.stacks') if name in sys.modules])"
+    assert run(code, tmp_path) == '[]\n'
+
+def test_libraries_imported_afterwards_are_patched(stand_in, tmp_path):
+    code = '''
+import asyncio, sys
+from cachy import enable_cachy
+enable_cachy(sys.argv[1], doms=('127.0.0.1',), mode='auto')
+import requests, aiohttp
+from requests.adapters import HTTPAdapter
+print(requests.post(sys.argv[2], json=dict(model='m', messages=[])).json()['id'])
+async def ask():
+    async with aiohttp.ClientSession(base_url=sys.argv[2].removesuffix('v1/chat/completions')) as client:
+        async with client.post('v1/chat/completions', json=dict(model='m', messages=[])) as response: print((await response.json())['id'])
+asyncio.run(ask())
+'''
+    first, second = run(code, tmp_path, stand_in.url + '/v1/chat/completions').split()
+    assert first == second and stand_in.calls == 1
+
+# past the cache
+
+def test_websockets_ring_the_alarm(cached, caplog):
+    websockets = pytest.importorskip('websockets')
+    import websockets.sync.client, websockets.asyncio.client
+    def by_websockets(): websockets.sync.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1)
+    async def open_socket():
+        async with websockets.asyncio.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1): pass
+    def by_asyncio(): asyncio.run(open_socket())
+    async def open_aiohttp():
+        async with aiohttp.ClientSession() as client, client.ws_connect('ws://127.0.0.1:9/v1/realtime'): pass
+    def by_aiohttp(): asyncio.run(open_aiohttp())
+    ways = [by_websockets, by_asyncio, by_aiohttp]
+    try: import websocket
+    except ImportError: pass
+    else: ways.append(lambda: websocket.create_connection('ws://127.0.0.1:9/v1/realtime', timeout=1))
+    for way in ways:
+        caplog.clear()
+        with cached():
+            for _ in range(2):
+                with pytest.raises(OSError): way()
+        assert caplog.text.count('127.0.0.1 is called past the cache') == 1 and 'test_stacks, line' in caplog.text, way
+        with cached('replay'), pytest.raises(CachyMiss, match='127.0.0.1 is called past the cache'): way()
+    with enable_cachy(mode='replay'), pytest.raises(OSError): by_websockets() # a host that is not cached
+
+def test_grpc_rings_the_alarm(cached, caplog):
+    grpc = pytest.importorskip('grpc')
+    ask = lambda channel: channel.unary_unary('/service/method')(b'', timeout=1)
+    async def ask_async():
+        import grpc.aio
+        async with grpc.aio.insecure_channel('dns:///127.0.0.1:9') as channel: return await ask(channel)
+    with grpc.insecure_channel('127.0.0.1:9') as channel: # made before
+        for way in (lambda: ask(channel), lambda: channel.unary_unary('/service/method').future(b'').result(1), lambda: asyncio.run(ask_async())):
+            caplog.clear()
+            with cached():
+                for _ in range(2):
+                    with pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
+            assert caplog.text.count('127.0.0.1 is called past the cache, through gRPC, by test_stacks, line') == 1
+            with cached('replay'), pytest.raises(CachyMiss, match='127.0.0.1 is called past the cache, through gRPC'): way()
+            with cached('off'), pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
+
+def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
+    xai_sdk = pytest.importorskip('xai_sdk')
+    from xai_sdk.chat import user
+    def ask(client, name='sample'):
+        chat = client.chat.create(model='grok-4')
+        chat.append(user('Say hi'))
+        return getattr(chat, name)()
+    async def ask_async(): return await ask(xai_sdk.AsyncClient(api_key='xai-0123456789'))
+    client = xai_sdk.Client(api_key='xai-0123456789') # made before
+    with enable_cachy(tmp_path, mode='replay'):
+        for way in (lambda: ask(client), lambda: list(ask(client, 'stream')), lambda: asyncio.run(ask_async())):
+            with pytest.raises(CachyMiss, match='api.x.ai is called past the cache, through gRPC, by xai_sdk[.a-z]* for test_stacks, line'): way()
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'):
+        local = xai_sdk.Client(api_key='xai-0123456789', api_host='127.0.0.1:9', use_insecure_channel=True, timeout=1)
+        for _ in range(2):
+            with pytest.raises(Exception, match='UNAVAILABLE|DEADLINE'): ask(local)
+    assert caplog.text.count('127.0.0.1 is called past the cache') == 1
+
+# real SDKs, recorded in one process and replayed in another
+
+def ask_sdks(folder, mode, url, *names):
+    result = subprocess.run([sys.executable, str(root/'tests'/'stack_sdks.py'), str(folder), mode, url, *names], capture_output=True, text=True, cwd=root, timeout=180,
+        env={**os.environ, 'PYTHONPATH': str(root)})
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+@pytest.fixture(scope='module')
+def asked(tmp_path_factory):
+    "What the SDKs answered: live, and on a replay in a new process with the stand-in stopped"
+    folder = tmp_path_factory.mktemp('sdks')
+    with provider() as stand_in: first = ask_sdks(folder, 'auto', stand_in.url)
+    return first, ask_sdks(folder, 'replay', stand_in.url), stand_in.calls
+
+@pytest.mark.parametrize('name', cases)
+def test_an_sdk_replays(name, asked):
+    first, second, _ = asked
+    live = first['results'][name]
+    if 'missing' in live: pytest.skip(live['missing'])
+    assert 'answer' in live, live['error']
+    assert second['results'][name] == live
+
+def test_each_call_was_made_once_and_replayed_once(asked):
+    first, second, calls = asked
+    assert first['counts']['recorded'] + first['counts']['not recorded'] == calls # not recorded: looks at jobs that were still running
+    assert second['counts'] == dict(replayed=first['counts']['recorded'])
+
+def test_litellm_records_once(tmp_path):
+    pytest.importorskip('litellm')
+    code = '''
+import asyncio, json, sys
+from cachy import enable_cachy
+session = enable_cachy(sys.argv[1], doms=('127.0.0.1',), mode='auto')
+import litellm
+options = dict(model='openai/m', messages=[dict(role='user', content='hi')], api_base=sys.argv[2] + '/v1', api_key='sk-0123456789')
+async def ask():
+    for _ in range(2):
+        await litellm.acompletion(**options)
+        async for chunk in await litellm.acompletion(stream=True, **options): pass
+        await litellm.acompletion(**dict(options, model='anthropic/m', api_base=sys.argv[2]))
+asyncio.run(ask())
+print(json.dumps([session.counts, 'aiohttp' in sys.modules]))
+'''
+    with provider() as stand_in:
+        counts, uses_aiohttp = json.loads(run(code, tmp_path, stand_in.url).splitlines()[-1])
+        assert counts == dict(recorded=3, replayed=3) and uses_aiohttp
+        assert stand_in.calls == len(recordings(tmp_path)) == 3
+
+# Bedrock
+
+def bedrock(url):
+    boto3 = pytest.importorskip('boto3')
+    return boto3.client('bedrock-runtime', region_name='us-east-1', endpoint_url=url, aws_access_key_id='AKIA0123456789', aws_secret_access_key='s' * 40)
+
+def converse_stream(url, on_event=lambda event: None, text='Say hi'):
+    events = []
+    for event in bedrock(url).converse_stream(modelId='m', messages=[dict(role='user', content=[dict(text=text)])])['stream']:
+        events.append(event)
+        on_event(event)
+    return events
+
+def test_bedrock_streams_are_live_while_recorded(tmp_path, cached):
+    reported, late = threading.Semaphore(1), []
+    with provider() as stand_in, cached():
+        bedrock(stand_in.url)
+        stand_in.gate = lambda number: reported.acquire(timeout=3) or late.append(number)
+        events = converse_stream(stand_in.url, lambda event: reported.release())
+        stand_in.gate = None
+        assert late == [] and len(events) > 5 and converse_stream(stand_in.url) == events
+        assert stand_in.calls == 1 and recordings(tmp_path)[0]['headers']['content-type'] == 'application/vnd.amazon.eventstream'
+
+def test_bedrock_answers_that_are_not_whole(tmp_path, cached):
+    with provider() as stand_in, cached():
+        client = bedrock(stand_in.url)
+        with pytest.raises(Exception, match='throttlingException'): converse_stream(stand_in.url, text='be throttled')
+        stand_in.cut_after = 3
+        with pytest.raises(Exception, match='[Bb]roken|Response ended|IncompleteRead'): converse_stream(stand_in.url)
+        stand_in.cut_after = None
+        stand_in.fail = [400]
+        with pytest.raises(client.exceptions.ClientError): client.converse(modelId='m', messages=[dict(role='user', content=[dict(text='hi')])])
+        assert not (tmp_path/'cachy.jsonl').exists()
+
+def test_a_bedrock_body_reads_as_live(tmp_path, cached):
+    def looks(url):
+        ask = lambda: bedrock(url).invoke_model(modelId='m', body=b'{}')['body']
+        yield ask().read()
+        yield [len(ask().read(10)), list(ask().iter_lines()), list(ask().iter_chunks(7)), json.load(ask())]
+        body = ask()
+        yield body.read(5), body.tell(), body.read(), body.read()
+    with provider() as stand_in:
+        with cached(): live = list(looks(stand_in.url))
+        assert stand_in.calls == 1
+    with cached('replay'): assert list(looks(stand_in.url)) == live
+
+def test_google_genai_streams_are_live_while_recorded(tmp_path, cached):
+    genai = pytest.importorskip('google.genai')
+    reported, late = threading.Semaphore(1), []
+    async def ask(url):
+        client = genai.Client(api_key='AIza-0123456789', http_options=dict(base_url=url))
+        assert client._api_client._use_aiohttp()
+        texts = []
+        async for chunk in await client.aio.models.generate_content_stream(model='gemini-2.5-flash', contents='Say hi'):
+            texts.append(chunk.text)
+            reported.release()
+        await client.aio.aclose()
+        return texts
+    with provider() as stand_in, cached():
+        stand_in.gate = lambda number: reported.acquire(timeout=3) or late.append(number)
+        texts = asyncio.run(ask(stand_in.url))
+        stand_in.gate = None
+        assert late == [] and len(texts) > 3 and asyncio.run(ask(stand_in.url)) == texts and stand_in.calls == 1
