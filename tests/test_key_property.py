@@ -293,6 +293,21 @@ def test_random_bytes_in_the_file(tmp_path_factory, before, more):
         len(reader)
         with open(path, 'ab') as file: file.write(b''.join(more))
 
+@pytest.mark.parametrize('fields', ['"elapsed":1e400', '"elapsed":NaN', '"elapsed":-1', '"elapsed":"1"', '"elapsed":true', '"elapsed":1e8', '"status_code":99', '"status_code":999', '"status_code":1000', '"status_code":true', '"status_code":"200"',
+    '"headers":[]', '"headers":"x"', '"headers":["x"]', '"headers":{"a":1,"b":null}', '"headers":{"a":"\\ud800"}', '"headers":{"\\ud800":"a"}', '"headers":{"a":"\u00e9\u2028"}', '"headers":{"Content-Encoding":"gzip"}', '"headers":{"content-type":"text/plain; charset=nonsense"}',
+    '"binary":true', '"binary":0', '"unknown":[1]', '"response":null', '"key":5', '"key":"' + 'f' * 16 + '"'])
+def test_odd_fields(fields, tmp_path):
+    "A line with a strange field is read or skipped, and a recording that is read can be replayed"
+    line = f'{{"key":"{good_keys[0]}",{fields},"response":"answer"}}\n'.encode()
+    (tmp_path/'cachy.jsonl').write_bytes(line + good_line(1, 'answer 1'))
+    wanted = last_recording(line, good_keys[0])
+    with enable_cachy(tmp_path, mode='replay') as session, httpx.Client() as client:
+        assert session.file.find(good_keys[1]).body == b'answer 1'
+        for stream in (False, True):
+            request = httpx.Request('POST', 'https://api.openai.com/v1', content=b'0')
+            if wanted: assert (client.send(request, stream=stream).read(), client.send(request).status_code) == wanted
+            else: pytest.raises(CachyMiss, client.send, request, stream=stream)
+
 def last_recording(content, key):
     "Body and status of the last whole line of `key`, read in the slowest and plainest way"
     found = None
