@@ -903,6 +903,8 @@ def joined_texts(
         data = b'\n'.join(line[5:] for line in re.split(rb'\r\n?|\n', event) if line.startswith(b'data:')) or event
         try: content = json.loads(data)
         except (ValueError, RecursionError): content = data.removeprefix(b' ').decode('utf-8', 'replace')
+        if isinstance(content, dict) and isinstance(content.get('bytes'), str): # Bedrock wraps the events of other providers
+            with suppress(ValueError, RecursionError): content = json.loads(base64.b64decode(content['bytes']))
         with suppress(RecursionError):
             for path, text in texts_of(content): texts.setdefault(path, []).append(text)
     return [''.join(parts) for parts in texts.values()]

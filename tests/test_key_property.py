@@ -360,6 +360,10 @@ def echoes(value, rest='and more'):
     yield 'text/event-stream', b''.join(b'data: ' + json.dumps(dict(delta=dict(partial_json=piece))).encode() + b'\n\n' for piece in ('{"you": ', quoted[:half], quoted[half:], '}'))
     yield 'text/event-stream', f'data: {value[:half]}\n\ndata: {value[half:]}\n\n'.encode()
     yield 'application/x-ndjson', b''.join(json.dumps(dict(response=piece)).encode() + b'\n' for piece in (value[:half], value[half:]))
+    frame = lambda content: b'\0\0\0\x7f\0\0\0\x20\xaa\xbb\xcc\xdd\x0b:event-type\x07\0\x05chunk' + json.dumps(content).encode() + b'\xde\xad\xbe\xef' # AWS's binary frames
+    deltas = [dict(delta=dict(text=piece)) for piece in ('You are ', value[:half], value[half:])]
+    yield 'application/vnd.amazon.eventstream', b''.join(map(frame, deltas))
+    yield 'application/vnd.amazon.eventstream', b''.join(frame(dict(bytes=base64.b64encode(json.dumps(delta).encode()).decode(), p='abc')) for delta in deltas)
     yield 'application/json', ('[' + ',\n'.join(json.dumps(dict(candidates=[dict(content=piece)])) for piece in (value[:half], value[half:])) + ']').encode()
 
 @pytest.mark.parametrize('name', canaries)
