@@ -6,22 +6,22 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'path_literals', 'query_literals', 'key_headers',
-           'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'link_marks', 'hex_digest', 'canonical',
-           'kept_headers', 'wire_headers', 'longest_text', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end',
-           'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes',
-           'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
+           'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'hex_digest', 'canonical', 'kept_headers',
+           'wire_headers', 'longest_text', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end', 'line_end',
+           'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes', 'known_keys',
+           'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
            'doms_pattern', 'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches',
            'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
            'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'ways_to_write', 'strike_out', 'write_line', 'read_line', 'Recordings', 'is_whole',
-           'stamp_of', 'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events',
-           'Replay', 'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal',
-           'texts_of', 'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session',
-           'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send', 'async_call',
-           'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send', 'make_async_send',
-           'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy', 'is_on',
-           'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids']
+           'credentials', 'in_json', 'ways_to_write', 'may_hold', 'strike_out', 'write_line', 'read_line', 'Recordings',
+           'is_whole', 'stamp_of', 'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator',
+           'split_events', 'Replay', 'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running',
+           'body_refusal', 'texts_of', 'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss',
+           'Session', 'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send',
+           'async_call', 'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send',
+           'make_async_send', 'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy',
+           'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import base64, fnmatch, hashlib, html, importlib, json, logging, os, re, sys, threading, time
@@ -198,7 +198,8 @@ key_headers = ( # headers that change the answer; `*` stands for any text
     'x-goog-upload-offset',
     'x-amzn-bedrock-guardrail*', 'x-amzn-bedrock-performanceconfig-*', 'x-amzn-bedrock-service-tier', 'x-amzn-sagemaker-target-*',
     'x-amzn-sagemaker-inference-component', 'x-portkey-provider', 'x-portkey-config', 'x-portkey-virtual-key',
-    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider', 'accept')
+    'x-portkey-custom-host', 'helicone-model-override', 'helicone-target-url', 'helicone-prompt-id', 'cf-aig-custom-provider',
+    'accept')
 plain_accepts = {'', '*/*', 'application/json', 'text/event-stream'} # what clients accept by default
 credential_headers = ( # headers that carry a credential
     'authorization', '*-authorization', 'cookie', 'api-key', '*-api-key', '*-security-token', '*-access-token', '*-auth-token',
@@ -264,9 +265,6 @@ def tool_ids(
             for end, name, field in inner_ids:
                 if isinstance(part.get(name), dict): yield end, part[name], field
 
-# %% ../nbs/00_core.ipynb #f2ab5415
-link_marks = (b'call_id', b'tool_use_id', b'toolUseId', b'unctionResponse', b'unction_response', b'\\u', b'\0')
-
 # %% ../nbs/00_core.ipynb #92a74ee7
 def number_tool_ids(
     body # a parsed JSON body; its linked ids are replaced
@@ -313,7 +311,7 @@ def read_body(
         try:
             body = json.loads(call.body)
             if norm_pats: body = map_texts(body, change)
-            return 'json', body, number_tool_ids(body) if any(mark in call.body for mark in link_marks) else []
+            return 'json', body, number_tool_ids(body)
         except (ValueError, RecursionError): pass # then it counts as bytes
     clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return 'multipart', [clean(part) for part in parts], []
@@ -423,14 +421,16 @@ def outline_request(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
-    kind, body, _ = read_body(call, norm_pats)
-    strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
+    (kind, body, _), carried = read_body(call, norm_pats), credentials(call)
+    secrets = carried if may_hold(carried, call.body) else set()
+    strike = partial(strike_out, secrets=secrets) # before texts are cut, which may be in the middle of one
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
         return strike(part.decode('utf-8', 'replace'))
-    if kind == 'json': short = outline(map_texts(body, strike))
+    if kind == 'json': short = outline(map_texts(body, strike) if secrets else body)
     else: short = [text(part) for part in body] if kind == 'multipart' else text(body)
-    request = dict(method=call.method, url=strike(clean_url(call.url)), headers=dict(headers_for_key(call.headers)), body=short)
+    url, headers = strike_out(clean_url(call.url), carried), dict(headers_for_key(call.headers))
+    request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
 # %% ../nbs/00_core.ipynb #f40f5f6b
@@ -465,6 +465,15 @@ def ways_to_write(
     "`secret`, plain and as programs write it in JSON; some escape `/` too"
     forms = {secret, in_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1]}
     return tuple(sorted(forms | {form.replace('/', r'\/') for form in forms}, key=len, reverse=True))
+
+def may_hold(
+    secrets:set, # of texts
+    body:bytes # of a request or answer
+)->bool:
+    "Whether `body` may hold one of `secrets`; where not, nobody needs to look more closely"
+    forms = set().union(*map(ways_to_write, secrets))
+    escapes = b'\\u' if len(forms) == len(secrets) else b'\\' # others leave a text without `"`, `\` and `/` as it is
+    return bool(secrets) and (escapes in body or any(form.encode('utf-8', 'replace') in body for form in forms))
 
 def strike_out(
     text:str, # JSON
@@ -812,9 +821,10 @@ def status_refusal(
     return 'it is a part (status 206)' if status == 206 else f'status {status}'
 
 # %% ../nbs/00_core.ipynb #0f473ab3
-end_types = ('message_stop', 'response.completed', 'response.incomplete', 'done') # the last events of Anthropic, OpenAI and Replicate
+end_types = ('message_stop', 'response.completed', 'response.incomplete', 'done') # of Anthropic, OpenAI and Replicate
 telling = re.compile( # events without one of these say nothing about the stream
-    rb'\[DONE\]|"done"|^event: ?done|error|ping|message_stop|message_delta|response\.(?:completed|incomplete|failed)', re.MULTILINE)
+    rb'\[DONE\]|"done"|^event: ?done|error|ping|message_stop|message_delta|response\.(?:completed|incomplete|failed)',
+    re.MULTILINE)
 aws_error = re.compile(rb':message-type\x07\x00(?:\x09exception|\x05error)') # a header of AWS's binary event streams
 
 def is_error(
@@ -844,9 +854,9 @@ def event_role(
 # %% ../nbs/00_core.ipynb #97835372
 job_fields = ('status', 'state', 'processing_status', 'done') # where a job tells how far it is
 final_states = { # after which a job does not change; compared in lower case, without a prefix such as `JOB_STATE_`
-    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled', 'canceled',
-    'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted', 'aborted',
-    'rejected', 'terminated', 'true'}
+    'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled',
+    'canceled', 'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted',
+    'aborted', 'rejected', 'terminated', 'true'}
 
 def is_running(
     url:str, # of the GET
@@ -918,8 +928,8 @@ def leaks(
     forms = set().union(*map(ways_to_write, secrets))
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
-    in_pieces = pattern or b'\\' in body or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
-    if not secrets or not in_pieces: return False
+    in_pieces = pattern or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
+    if not secrets or not (in_pieces or may_hold(secrets, body)): return False
     return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
@@ -1553,7 +1563,8 @@ def enable_cachy(
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
     for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
-        if isinstance(value, (str, int)): raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
+        if isinstance(value, (str, int)):
+            raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(
         f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
