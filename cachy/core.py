@@ -69,7 +69,7 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.poe.com', 'api.prisminference.com', 'api.publicai.co', 'api.reka.ai', 'api.sailresearch.com', 'api.scaleway.ai',
     'api.scx.ai', 'api.soniox.com', 'api.stima.tech', 'api.synthetic.new', 'tokenhub-intl.tencentcloudmaas.com',
     'serverless.tensormesh.ai', 'api.v0.dev', 'ai-gateway.vercel.sh', 'ark.*.volces.com', 'api.inference.wandb.ai',
-    'api.xiaomimimo.com', 'api.z.ai')
+    'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api')
 
 # %% ../nbs/00_core.ipynb #070e306f
 @lru_cache
