@@ -21,7 +21,8 @@ __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'pat
            'Session', 'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send',
            'async_call', 'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send',
            'make_async_send', 'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy',
-           'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids']
+           'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids', 'SteadyModule',
+           'steady_bridge']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import base64, fnmatch, hashlib, html, importlib, json, logging, os, re, sys, threading, time
@@ -421,15 +422,14 @@ def outline_request(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
-    (kind, body, _), carried = read_body(call, norm_pats), credentials(call)
-    secrets = carried if may_hold(carried, call.body) else set()
-    strike = partial(strike_out, secrets=secrets) # before texts are cut, which may be in the middle of one
+    kind, body, _ = read_body(call, norm_pats)
+    strike = partial(strike_out, secrets=credentials(call)) # before texts are cut, which may be in the middle of one
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
         return strike(part.decode('utf-8', 'replace'))
-    if kind == 'json': short = outline(map_texts(body, strike) if secrets else body)
+    if kind == 'json': short = outline(map_texts(body, strike))
     else: short = [text(part) for part in body] if kind == 'multipart' else text(body)
-    url, headers = strike_out(clean_url(call.url), carried), dict(headers_for_key(call.headers))
+    url, headers = strike(clean_url(call.url)), dict(headers_for_key(call.headers))
     request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
@@ -542,7 +542,7 @@ def warn_once(self:Recordings,
     if message not in self.told: log.warning('%s: %s', self, message)
     self.told.add(message)
 
-# %% ../nbs/00_core.ipynb #92e67c4b
+# %% ../nbs/00_core.ipynb #838e7c78
 @patch
 def add_closely(self:Recordings,
     line:bytes, # one line
@@ -582,7 +582,7 @@ def is_whole(
     try: return bool(read_line(line))
     except (ValueError, RecursionError): return False
 
-# %% ../nbs/00_core.ipynb #416888de
+# %% ../nbs/00_core.ipynb #29042676
 def stamp_of(
     status:os.stat_result # of a file
 )->tuple: # device, inode, size in bytes, time of the last change in nanoseconds
@@ -617,7 +617,7 @@ def still_there(self:Recordings)->bool:
         file.seek(self.unread - len(self.tail))
         return file.read(len(self.tail)) == self.tail
 
-# %% ../nbs/00_core.ipynb #b70b3b3a
+# %% ../nbs/00_core.ipynb #ae24c719
 cache_bytes = 16_000_000 # how much of the recordings is kept in memory
 
 @patch
@@ -672,7 +672,7 @@ def __len__(self:Recordings):
     with self.lock: self.refresh()
     return len(self.index) + len(self.older)
 
-# %% ../nbs/00_core.ipynb #8beb087e
+# %% ../nbs/00_core.ipynb #cc56d18c
 answer_start = b'},"status_code":' # what stands behind the request in a line of the file
 
 @patch
@@ -1150,7 +1150,7 @@ def tell(self:Session,
     log.log(level, line)
     if self.debug: print(line.partition('\n')[0]) # a miss has more to say, and says it as an exception
 
-# %% ../nbs/00_core.ipynb #254529eb
+# %% ../nbs/00_core.ipynb #5e14afd0
 @patch
 def count(self:Session, outcome): # as for `tell`
     "Count one `outcome`"
@@ -1161,7 +1161,7 @@ def speaks(self:Session, level)->bool: # of the log
     "Whether anybody would hear what is said at `level`"
     return self.debug or log.isEnabledFor(level)
 
-# %% ../nbs/00_core.ipynb #f58810a7
+# %% ../nbs/00_core.ipynb #51386bb6
 known_keys = 1000 # how many requests a session remembers the key of
 
 def wire_form(
@@ -1406,7 +1406,7 @@ class Switch:
 
 @patch
 def replace(self:Switch,
-    cls:type,
+    cls, # a class, or a module
     name:str, # of a method that `cls` defines or inherits
     make # makes our function from the original
 ):
@@ -1477,11 +1477,11 @@ def patch_stack(
 ):
     "Put our functions into `module`"
     from cachy.stacks import patch_module
-    patch_module(module)
+    patch_module(module, switch.replace)
 
 targets = {'httpx': patch_clients, 'httpx2': patch_clients} | dict.fromkeys(( # module: what to do with it once it is imported
-    'requests.adapters', 'urllib3.connectionpool', 'aiohttp.client', 'grpc', 'grpc.aio', 'websockets.asyncio.client',
-    'websockets.sync.client',    'websocket._core'), patch_stack)
+    'requests.adapters', 'urllib3.connectionpool', 'aiohttp.client', 'grpc._channel', 'grpc.aio._channel',
+    'websockets.asyncio.client', 'websockets.sync.client', 'websockets.legacy.client', 'websocket._core'), patch_stack)
 
 class Loader:
     "Loads a module as `loader` does, then calls `after` with it"
@@ -1521,7 +1521,7 @@ def update(self:Switch):
     if self.sessions:
         if self not in sys.meta_path: sys.meta_path.insert(0, self)
         for name, prepare in targets.items():
-            if name in sys.modules: prepare(sys.modules[name])
+            if sys.modules.get(name): prepare(sys.modules[name]) # None: somebody forbids to import it
     else:
         if self in sys.meta_path: sys.meta_path.remove(self)
         self.put_back()
@@ -1615,7 +1615,7 @@ def make_steady_setattr(
     def set_attribute(self, name, value): original(self, name, values.get(name, value) if is_on() else value)
     return set_attribute
 
-# %% ../nbs/00_core.ipynb #9edc2205
+# %% ../nbs/00_core.ipynb #67139808
 @lru_cache
 def warn_once(
     text:str # for people
@@ -1637,6 +1637,25 @@ def steady_ids(
             switch.replace(cls, '__init__', partial(make_steady_init, values))
             switch.replace(cls, '__setattr__', partial(make_steady_setattr, values))
     if moved: warn_once(
-        f"This LiteLLM has no {', '.join(moved)} as cachy knows it in litellm.types.utils, so ids and times stay random there.")
+        f"This LiteLLM has no {', '.join(moved)} in litellm.types.utils as cachy knows it: ids and times stay random there.")
 
 targets['litellm'] = steady_ids
+
+# %% ../nbs/00_core.ipynb #d0f0c608
+class SteadyModule:
+    "The module `original`, but `uuid4` and `time` give the same each time while a session is on"
+    def __init__(self, original): self.original = original
+    def __getattr__(self, name):
+        if name == 'uuid4' and is_on(): return lambda: self.original.UUID(int=1, version=4)
+        if name == 'time' and is_on(): return lambda: 1.
+        return getattr(self.original, name)
+
+def steady_bridge(
+    module # of the bridge
+):
+    "Make the ids and times that `module` makes up the same each time"
+    for name in ('uuid', 'time'):
+        if name in sys.modules and getattr(module, name, None) is sys.modules[name]: switch.replace(module, name, SteadyModule)
+
+targets.update({f'litellm.responses.litellm_completion_transformation.{name}': steady_bridge
+    for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items')})

@@ -9,10 +9,10 @@ __all__ = ['suite_key', 'Used', 'Suite', 'add_up', 'summary', 'pytest_addoption'
            'pytest_sessionfinish', 'pytest_testnodedown', 'pytest_terminal_summary', 'cachy_dir', 'cachy_options',
            'cachy', 'find_miss', 'pytest_runtest_makereport']
 
-# %% ../nbs/03_pytest.ipynb #9ac6d41d
+# %% ../nbs/03_pytest.ipynb #f694ef23
 import pytest
 
-from .core import CachyMiss, Recordings, enable_cachy
+from .core import CachyMiss, Recordings, enable_cachy, modes
 
 # %% ../nbs/03_pytest.ipynb #92c2377a
 class Used(Recordings):
@@ -22,10 +22,10 @@ class Used(Recordings):
     ):
         super().__init__(path)
         self.used = set() # keys
-    def find(self, key):
-        recording = super().find(key)
-        if recording is not None: self.used.add(key)
-        return recording
+    def find(self, key, *how):
+        found = super().find(key, *how)
+        if found is not None: self.used.add(key)
+        return found
     def add(self, line):
         super().add(line)
         self.used.add(line[8:24].decode())
@@ -68,18 +68,19 @@ def summary(
     add_up(suite, {}, {path: file.used for path, file in suite.files.items()})
     if not suite.used: return ''
     outcomes = ['replayed', 'recorded', 'missed'] + ['not recorded'] * bool(suite.counts.get('not recorded'))
-    unused = sum(len(set(file.index) - suite.used[path]) for path in suite.used if len(file := Recordings(path)))
+    files = [file for path in suite.used if len(file := Recordings(path))]
+    unused = sum(len({*file.index, *file.older} - suite.used[str(file.path)]) for file in files)
     return f"cachy: {', '.join(f'{suite.counts.get(outcome, 0)} {outcome}' for outcome in outcomes)}; {unused} recordings unused"
 
 # %% ../nbs/03_pytest.ipynb #3108d45a
 suite_key = pytest.StashKey() # where pytest's config keeps the `Suite`
 
 def pytest_addoption(parser):
-    parser.getgroup('cachy', 'recorded LLM API calls').addoption('--cachy', choices=('auto', 'replay', 'record', 'off'), default=None,
-        help='auto: replay, else call and record; replay: never call; record: call and record anew; off: even where a test asks for it')
+    parser.getgroup('cachy', 'recorded LLM API calls').addoption('--cachy', choices=modes, default=None,
+        help='auto: replay, else call and record; replay: never call; record: call and record anew; off: always call')
 
 def pytest_configure(config):
-    config.addinivalue_line('markers', "cachy(mode=None, **options): record and replay this test's LLM API calls; options as for `enable_cachy`")
+    config.addinivalue_line('markers', "cachy(mode=None, **options): record and replay this test's calls, as `enable_cachy` does")
     config.stash[suite_key] = Suite(config)
 
 # %% ../nbs/03_pytest.ipynb #d0cad99c
@@ -147,7 +148,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     miss = find_miss(call.excinfo.value) if call.excinfo and report.failed else None
     if miss is None: return
-    place = next((f'{entry.path}:{entry.lineno + 1}: ' for entry in reversed(call.excinfo.traceback) if entry.path == item.path), '')
+    places = [f'{entry.path}:{entry.lineno + 1}: ' for entry in call.excinfo.traceback if entry.path == item.path]
     report.longrepr = pytest.ExceptionInfo.from_exception(miss).getrepr(style='value')
-    report.longrepr.reprtraceback.reprentries[0].lines.insert(0, f'{place}CachyMiss')
+    report.longrepr.reprtraceback.reprentries[0].lines.insert(0, ''.join(places[-1:]) + 'CachyMiss')
+    report.longrepr.reprcrash.message = f'CachyMiss: {str(miss).splitlines()[0]}' # in the summary
     report.sections = [(name, text.replace(str(miss), '(as above)')) for name, text in report.sections]

@@ -76,7 +76,7 @@ def chat_completion(
     reason = 'tool_calls' if tool else 'stop'
     if not body.get('stream'):
         return dict(head, object='chat.completion', choices=[dict(index=0, message=message, finish_reason=reason)], usage=usage)
-    deltas = [dict(content='')] + [dict(content=word) for word in words(text)] if not tool else [dict(tool_calls=[dict(call, index=0)])]
+    deltas = [dict(tool_calls=[dict(call, index=0)])] if tool else [dict(content=part) for part in ('', *words(text))]
     deltas[0] = dict(role='assistant', **deltas[0])
     head = dict(head, object='chat.completion.chunk')
     chunk = lambda delta, reason=None: dict(head, choices=[dict(index=0, delta=delta, finish_reason=reason)])

@@ -24,8 +24,6 @@ def anthropic(url):
 
 def gemini(url):
     from google import genai
-    from google.genai._api_client import BaseApiClient
-    BaseApiClient._use_aiohttp = lambda self: False # with aiohttp installed its async calls would not go through httpx
     client = genai.Client(http_options=dict(base_url=url))
     body = lambda text: dict(model='gemini-9', contents=text)
     def plain(text): return client.models.generate_content(**body(text)).text

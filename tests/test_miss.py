@@ -1,8 +1,9 @@
 "A miss explains itself, and comes out of each SDK at once: what differs and why, and who gets to see it."
-import json, os, pickle, re, subprocess, sys
+import io, json, os, pickle, re, subprocess, sys
 
 import httpx, pytest
 
+import cachy.core
 from cachy import CachyMiss, enable_cachy
 from cachy.core import key_variables, normalizer
 from cachy.miss import Difference, machine_pats, machine_texts
@@ -73,6 +74,7 @@ changes = [ # what changes, how, the path that the message must name, a part of 
     ('caret marks in a traceback', edit('           ~~~~^^^\n', ''), 'messages[5].content', 'caret marks'),
     ('endpoint', do("options['path'] = '/v1/responses'"), "path: '/v1/chat/completions' -> '/v1/responses'", ''),
     ('query', do("options['path'] += '?api-version=2'"), "query.api-version: nothing -> '2'", ''),
+    ('repeated query', do("options['path'] += '?a=1&a=2'"), "query.a: nothing -> [\"1\", \"2\"]", ''),
     ('host', do("options['host'] = 'localhost'"), "host: '127.0.0.1:", ''),
     ('method', do("options['method'] = 'PUT'"), "method: 'POST' -> 'PUT'", ''),
     ('key header', do("options['headers']['anthropic-version'] = '2099-01-01'"), "headers.anthropic-version: '2023-06-01' -> '2099-01-01'", "default_headers={'anthropic-version': '2023-06-01'}"),
@@ -175,6 +177,19 @@ def test_gemini_names_its_model_in_the_path(stand_in, tmp_path):
     body['contents'][0]['parts'][0]['text'] = 'Hullo'
     assert "contents[0].parts[0].text: 'Hello' -> 'Hullo'" in str(miss_of(stand_in, tmp_path, body, ask('gemini-9')))
 
+def test_the_same_place_comes_first(stand_in, tmp_path):
+    "The same body was sent to another path and host; nearest is another body at the same place"
+    body, other = (dict(model='m', input=text, messages=[dict(role='user', content=text)]) for text in ('Tell me about cats', 'A very different question'))
+    with enable_cachy(tmp_path, doms=here, mode='auto'):
+        send(stand_in, body, path='/v1/responses')
+        send(stand_in, other)
+        send(stand_in, body, host='localhost')
+        send(stand_in, body, path='/v1/embeddings')
+    miss = miss_of(stand_in, tmp_path, body, {})
+    assert [difference.path for difference in miss.differences] == ['input', 'messages[0].content']
+    miss = miss_of(stand_in, tmp_path, body, dict(path='/v1/messages'))
+    assert [difference.path for difference in miss.differences] == ['path'] and '127.0.0.1' in miss.closest['url']
+
 def test_other_bodies(stand_in, tmp_path):
     url = stand_in.url + '/v1/files'
     ask = lambda name: httpx.post(url, files=dict(file=('a.wav', b'RIFF\0\0' + name * 500)), data=dict(model='whisper-1'))
@@ -191,6 +206,7 @@ def test_odd_bodies_do_not_hinder(stand_in, tmp_path):
     "Whatever is asked and whatever the file holds, it is a miss and nothing else"
     lines = [b'{"key":"0123456789abcdef","request":{"url":7,"body":[],"headers":[1]},"status_code":200,"headers":{},"response":"x"}',
         b'{"key":"0123456789abcde0","request":{"method":"POST","url":"http://[","body":{"messages":3}},"status_code":200,"headers":{},"response":"x"}',
+        b'{"key":"0123456789abcde5","request":{"key":"x","url":"%s/v1/chat/completions"},"status_code":200,"headers":{},"response":"x"}' % stand_in.url.encode(),
         b'{"key":"0123456789abcde1","request":{"method"},"status_code":200,"headers":{},"response":"x"}',
         b'{"key": "0123456789abcde2", "response": "x"}', b'{"key":"0123456789abcde3","response":"x"}', b'<<<<<<< HEAD', b'{"key":"01234567","response":"x"}',
         b'{"key":"0123456789abcde4","request":{"method":"POST","url":"%s/v1/chat/completions","body":"\\ud800"},"status_code":200,"headers":{},"response":"x"}' % stand_in.url.encode()]
@@ -215,6 +231,21 @@ def test_a_credential_in_the_prompt_stays_out(recorded, tmp_path, caplog):
     options = dict(first_options(), path=f'/v1/chat/completions?api_key={secret}&a=1')
     miss = miss_of(recorded, tmp_path, body, options)
     assert secret not in str(miss) + repr(vars(miss)) + caplog.text and '***' in str(miss)
+    options['headers']['user-agent'] = f'zoo/1.0 ({secret})'
+    message = str(miss_of(recorded, tmp_path, dict(conversation(), service_tier='auto'), options))
+    assert 'this is zoo/1.0 (***)' in message and secret not in message + caplog.text
+
+def test_a_credential_where_a_text_is_cut_stays_out(stand_in, tmp_path, caplog):
+    "Of long texts the first 1,000 characters are kept; the credential stands across that border, in an early message and in the last"
+    text = 'x ' * 495 + secret + ' y' * 1000
+    stand_in.echo = 'Yes.' # an answer with the credential would not be recorded
+    turns = [dict(role='user', content=text), dict(role='assistant', content='Yes.'), dict(role='user', content='And?'), dict(role='user', content=text)]
+    with enable_cachy(tmp_path, doms=here, mode='auto'): send(stand_in, dict(model='m', messages=turns), **first_options())
+    miss = miss_of(stand_in, tmp_path, dict(model='m', messages=turns[:2] + [dict(role='user', content='Or?'), turns[3]]), first_options())
+    assert [difference.path for difference in miss.differences] == ['messages[2].content']
+    miss = miss_of(stand_in, tmp_path, dict(model='m', messages=[dict(turns[0], content=text + '!'), *turns[1:]]), first_options())
+    assert [difference.path for difference in miss.differences] == ['messages[0].content'] # its digest is that of the last message, which is there in full
+    assert secret[:10] not in str(miss) + repr(vars(miss)) + caplog.text + (tmp_path/'cachy.jsonl').read_text()
 
 def test_recorded_with_patterns(stand_in, tmp_path):
     ask = lambda day: dict(model='m', messages=[dict(role='user', content=f'Today is {day}.')])
@@ -238,12 +269,18 @@ def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
     recorded.echo = 'long ' * 50_000
     with enable_cachy(tmp_path, doms=here, mode='auto'):
         for i in range(60): send(recorded, ask(i))
-    size, parsed, loads = (tmp_path/'cachy.jsonl').stat().st_size, [], json.loads
+    size, parsed, loads, read = (tmp_path/'cachy.jsonl').stat().st_size, [], json.loads, []
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            read.append(len(data))
+            return data
     with enable_cachy(tmp_path, doms=here, mode='replay') as session:
-        read = sum(len(text) for _, text in session.file.requests())
+        assert len(session.file) == 64 # the index is there
+        monkeypatch.setattr(cachy.core, 'open', lambda path, mode: Counted(path), raising=False)
         monkeypatch.setattr(json, 'loads', lambda text, **rest: parsed.append(len(text)) or loads(text, **rest))
         with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
-    assert size > 10_000_000 and read < 60_000 and sum(parsed) < 30_000, (size, read, sum(parsed))
+    assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))
     assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest
 
 def test_not_imported_before_a_miss(tmp_path, stand_in):

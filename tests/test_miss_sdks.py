@@ -144,7 +144,7 @@ async def gather(later): await asyncio.gather(*(later(text) for text in ({known!
     missed = [cell for cell in book.cells if cell.source.startswith(('plain(', 'await'))]
     for cell in missed:
         error, = [output for output in cell.outputs if output.output_type == 'error']
-        assert error.ename == 'CachyMiss' and f'{known!r} -> {unknown!r}' in error.evalue and error.evalue.endswith(f"commit {folder/'cachy.jsonl'}"), error
+        assert error.ename == 'CachyMiss' and f'{known!r} -> {unknown!r}' in error.evalue and error.evalue.endswith('; then commit cachy.jsonl'), error
         logged = ''.join(output.text for output in cell.outputs if output.get('name') == 'stderr')
         assert logged.count('cachy missed:') == 1 and error.evalue in logged, logged
     assert [output for cell in book.cells if cell not in missed for output in cell.outputs if output.output_type == 'error'] == []

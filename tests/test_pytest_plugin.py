@@ -97,7 +97,7 @@ def test_expected(ask): ask('four more')
     text = result.stdout.str()
     for words in ('one more', 'two more', 'three more'): assert text.count(f'-> {words!r}') == 1, text
     for part in ("model gpt-4o (key", "recordings\n", "since --cachy=replay", "messages[0].content: ", 'pytest --cachy=auto "test_a_failed_test_shows_the_message.py::test_plain"',
-            'test_a_failed_test_shows_the_message.py:4: CachyMiss', 'something else', 'FAILED test_a_failed_test_shows_the_message.py::test_plain - cachy.core.CachyMiss: no recording for POST'):
+            'test_a_failed_test_shows_the_message.py:4: CachyMiss', 'something else', 'FAILED test_a_failed_test_shows_the_message.py::test_plain - CachyMiss: no recording for POST'):
         assert part in text, part
     assert 'httpx/_client.py' not in text and 'sync_send' not in text and 'sk-0123' not in text
     assert "AssertionError: assert {'id':" in text # a test that fails for another reason is shown as ever
@@ -131,6 +131,7 @@ def test_ci_replays(run, pytester, stand_in):
     pytester.makepyfile('def test_it(ask, cachy): assert cachy.mode == "replay" and ask("hello")')
     result = run(CI='true')
     assert 'since CI=true' in result.stdout.str() and 'CACHY_MODE=auto pytest "test_ci_replays.py::test_it"' in result.stdout.str() and stand_in.calls == 0
+    assert result.stdout.str().count('to record it') == 1 # pytest does not shorten its summary where CI is set
 
 def test_cachy_dir(run, pytester, stand_in):
     (pytester.path/'here').mkdir()
