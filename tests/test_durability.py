@@ -1,5 +1,5 @@
 "Nothing is lost: many writers, killed writers, and every bad condition of the file. `CACHY_FULL=1` runs the full sizes."
-import asyncio, errno, json, os, random, subprocess, sys, tempfile, textwrap, threading, time
+import asyncio, errno, json, os, random, signal, subprocess, sys, tempfile, textwrap, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,10 +24,15 @@ def whole_lines(path):
 
 def start(code, *args):
     "A process of its own that runs `code`"
-    return subprocess.Popen([sys.executable, '-c', textwrap.dedent(code), *map(str, args)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, '-c', textwrap.dedent(code), *map(str, args)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True)
 
 def finish(process, seconds=300):
-    out, err = process.communicate(timeout=seconds)
+    try: out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        if os.name == 'posix': os.killpg(process.pid, signal.SIGKILL) # and its children
+        process.kill()
+        raise
     assert process.returncode == 0, err
     return out
 
