@@ -14,14 +14,15 @@ __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'pat
            'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
            'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'ways_to_write', 'strike_out', 'write_line', 'read_line', 'Recordings', 'is_whole',
-           'stamp_of', 'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator', 'split_events',
-           'Replay', 'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal',
-           'texts_of', 'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session',
-           'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send', 'async_call',
-           'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send', 'make_async_send',
-           'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy', 'is_on',
-           'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids', 'SteadyModule', 'steady_bridge']
+           'credentials', 'in_json', 'ways_to_write', 'may_hold', 'strike_out', 'write_line', 'read_line', 'Recordings',
+           'is_whole', 'stamp_of', 'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator',
+           'split_events', 'Replay', 'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running',
+           'body_refusal', 'texts_of', 'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss',
+           'Session', 'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send',
+           'async_call', 'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send',
+           'make_async_send', 'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy',
+           'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids', 'SteadyModule',
+           'steady_bridge']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import base64, fnmatch, hashlib, html, importlib, json, logging, os, re, sys, threading, time
@@ -69,7 +70,7 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.poe.com', 'api.prisminference.com', 'api.publicai.co', 'api.reka.ai', 'api.sailresearch.com', 'api.scaleway.ai',
     'api.scx.ai', 'api.soniox.com', 'api.stima.tech', 'api.synthetic.new', 'tokenhub-intl.tencentcloudmaas.com',
     'serverless.tensormesh.ai', 'api.v0.dev', 'ai-gateway.vercel.sh', 'ark.*.volces.com', 'api.inference.wandb.ai',
-    'api.xiaomimimo.com', 'api.z.ai')
+    'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api')
 
 # %% ../nbs/00_core.ipynb #070e306f
 @lru_cache
@@ -465,6 +466,15 @@ def ways_to_write(
     forms = {secret, in_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1]}
     return tuple(sorted(forms | {form.replace('/', r'\/') for form in forms}, key=len, reverse=True))
 
+def may_hold(
+    secrets:set, # of texts
+    body:bytes # of a request or answer
+)->bool:
+    "Whether `body` may hold one of `secrets`; where not, nobody needs to look more closely"
+    forms = set().union(*map(ways_to_write, secrets))
+    escapes = b'\\u' if len(forms) == len(secrets) else b'\\' # others leave a text without `"`, `\` and `/` as it is
+    return bool(secrets) and (escapes in body or any(form.encode('utf-8', 'replace') in body for form in forms))
+
 def strike_out(
     text:str, # JSON
     secrets:set # of texts
@@ -496,7 +506,7 @@ def read_line(
     line:bytes # one line of the file
 )->tuple: # key, `Recording`
     "What `line` keeps; raises `ValueError` where it is no whole recording"
-    fields = json.loads(line)
+    fields = json.loads(line.lstrip(b'\xef\xbb\xbf')) # editors on Windows put a byte order mark first
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in ('key', 'response')):
         raise ValueError('no recording')
     status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
@@ -903,6 +913,8 @@ def joined_texts(
         data = b'\n'.join(line[5:] for line in re.split(rb'\r\n?|\n', event) if line.startswith(b'data:')) or event
         try: content = json.loads(data)
         except (ValueError, RecursionError): content = data.removeprefix(b' ').decode('utf-8', 'replace')
+        if isinstance(content, dict) and isinstance(content.get('bytes'), str): # Bedrock wraps the events of other providers
+            with suppress(ValueError, RecursionError): content = json.loads(base64.b64decode(content['bytes']))
         with suppress(RecursionError):
             for path, text in texts_of(content): texts.setdefault(path, []).append(text)
     return [''.join(parts) for parts in texts.values()]
@@ -916,7 +928,8 @@ def leaks(
     forms = set().union(*map(ways_to_write, secrets))
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
-    if not secrets or not (pattern or b'\\u' in body or b'\0' in body): return False
+    in_pieces = pattern or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
+    if not secrets or not (in_pieces or may_hold(secrets, body)): return False
     return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
@@ -1220,7 +1233,8 @@ def keep(self:Session,
     why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
     if not why and status not in self.errors: why = body_refusal(call, recorder.content_type, body)
     kept = headers_to_keep(headers, self.hdrs)
-    if not why and leaks(credentials(call), body + repr(kept).encode(), recorder.content_type):
+    secrets = credentials(call)
+    if not why and (leaks(secrets, body, recorder.content_type) or leaks(secrets, repr(kept).encode(), '')):
         why = 'it repeats a credential of the request'
     if why: return self.tell('not recorded', call, why, logging.INFO if 'running' in why else logging.WARNING)
     line = write_line(recorder.key, call, Recording(status, kept, body, elapsed), self.norm_pats)

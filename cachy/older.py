@@ -20,7 +20,7 @@ from .core import Call, Recording, Session, clean_url, credentials, headers_to_k
 class Formula(NamedTuple):
     "How some releases made a key; `n` stands for release 0.0.n"
     releases:range # those that did so
-    url:str='without key' # 'whole', 'host', or 'without key': without the query parameter `key`, in which Google takes the API key
+    url:str='without key' # 'whole', 'host', or 'without key': without the query parameter in which Google takes the API key
     flags:tuple=('False', 'True') # how the `stream` argument of `send` was written
     accept:bool=False # whether the `accept` header followed
     body:str='json' # 'raw', 'boundary': that of multipart replaced, or 'json': JSON written anew on top of that
@@ -66,9 +66,10 @@ def without_key(
     "The ways to write `url` without its query parameter `key`"
     start, query, rest = re.fullmatch(r'([^?#]*)(?:\?([^#]*))?(.*)', url, re.DOTALL).groups()
     if not query: return [start + rest]
-    anew = urlencode({name: values for name, values in parse_qs(query, keep_blank_values=True).items() if name != 'key'}, doseq=True)
+    values = parse_qs(query, keep_blank_values=True)
+    values.pop('key', None)
     as_is = '&'.join(pair for pair in query.split('&') if pair.partition('=')[0] != 'key')
-    return list(dict.fromkeys(start + ('?' + kept if kept else '') + rest for kept in (anew, as_is)))
+    return list(dict.fromkeys(start + ('?' + kept if kept else '') + rest for kept in (urlencode(values, doseq=True), as_is)))
 
 def url_texts(
     formula:Formula,
@@ -87,7 +88,7 @@ def body_bytes(
     "What of the body of `call` went into a key"
     body, content_type = call.body, call.header('content-type')
     if formula.body == 'raw': return body
-    boundary = re.search(r';\s*boundary="*([^;"]+)', content_type, re.IGNORECASE) if content_type.startswith('multipart/form-data') else None
+    boundary = re.match(r'multipart/form-data.*?;\s*boundary="*([^;"]+)', content_type, re.IGNORECASE)
     if boundary: body = body.replace(boundary[1].strip().encode(), b'cachy-boundary')
     if formula.body == 'json' and 'json' in content_type.lower():
         try: body = json.dumps(json.loads(body), sort_keys=True).encode()
@@ -151,7 +152,7 @@ def guess_type(
     "A content-type that fits `body`"
     try: body.decode('utf-8')
     except UnicodeDecodeError: return 'application/octet-stream'
-    if re.match(rb'\s*(?:(?:data|event|id|retry):|:)', body) and re.search(rb'^data:', body, re.MULTILINE): return 'text/event-stream'
+    if re.match(rb'\s*(?:data|event|id|retry)?:', body) and re.search(rb'^data:', body, re.MULTILINE): return 'text/event-stream'
     for content_type, parts in (('application/json', [body]), ('application/x-ndjson', body.splitlines())):
         try:
             if all([isinstance(json.loads(part), (dict, list)) for part in parts]) and parts: return content_type
@@ -181,12 +182,14 @@ def move_over(
     recording:Recording # found in an older line
 ):
     "Append `recording` as a line of today; never raises, for it was found already"
-    if leaks(credentials(call), recording.body + repr(recording.headers).encode(), recording.headers['content-type']):
+    secrets = credentials(call)
+    if leaks(secrets, recording.body, recording.headers['content-type']) or leaks(secrets, repr(recording.headers).encode(), ''):
         return session.tell('not recorded', call, 'the older recording repeats a credential of the request', logging.WARNING)
     try:
         with session.file.lock: # another thread may have found it too
             if session.file.find(key) is None: session.file.add(write_line(key, call, recording, session.norm_pats))
-    except OSError as error: session.file.warn_once(f'older recordings replay, but cannot be moved over: {error.strerror or error}.')
+    except OSError as error:
+        session.file.warn_once(f'older recordings replay, but cannot be moved over: {error.strerror or error}.')
 
 def find_older(
     session:Session,

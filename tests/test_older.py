@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx, httpx2, pytest
 
 from cachy import CachyMiss, enable_cachy
-from cachy.core import Recordings
+from cachy.core import Recordings, doms, is_cached
 from cachy.older import guess_type
 from conftest import shared
 
@@ -93,6 +93,12 @@ def test_the_newest_formula_wins_and_the_first_line_of_a_key(tmp_path):
     lines = [line_of(cases['0.0.9'][0], early, 'third'), line_of(cases['0.0.12 True'][0], late, 'first'), line_of(cases['0.0.12 True'][0], late, 'second')]
     (tmp_path/'cachy.jsonl').write_text(''.join(lines))
     with enable_cachy(tmp_path, mode='replay'): assert ask(httpx, request_of(httpx, cases['0.0.9']), 'sync')[1] == b'first'
+
+def test_the_hosts_of_earlier_releases_are_cached():
+    hosts = ('api.openai.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'api.deepseek.com', 'api.fireworks.ai', 'openrouter.ai', 'api.groq.com', 'api.together.xyz',
+        'api.mistral.ai', 'api.x.ai', 'api.moonshot.ai')
+    urls = [f'https://{host}/v1/x' for host in hosts] + ['https://chatgpt.com/backend-api/codex/responses']
+    assert [url for url in urls if not is_cached(url, doms)] == []
 
 def host_line(body, host='generativelanguage.googleapis.com'): return line_of(host.encode() + b'False' + body, bare)
 
