@@ -7,10 +7,10 @@ Docs: https://AnswerDotAI.github.io/cachy/stacks.html.md"""
 # %% auto #0
 __all__ = ['patches', 'session_below', 'to_text', 'header_pairs', 'joined', 'body_bytes', 'asks_for_stream', 'is_json',
            'pieces_of', 'PieceFile', 'TeeFile', 'decoder_of', 'Piecewise', 'piecewise', 'urllib3_answer', 'tee_urllib3',
-           'pool_url', 'make_urlopen', 'fetch', 'make_adapter_send', 'NoProtocol', 'PieceReader', 'reader_class',
-           'TeeReader', 'NothingSent', 'aiohttp_answer', 'payload_bytes', 'middleware', 'whole_url', 'make_request',
-           'caller', 'alarm', 'grpc_url', 'make_rpc', 'make_channel', 'patch_grpc', 'make_opener', 'replace_in',
-           'patch_module']
+           'fetch', 'call_urllib3', 'pool_url', 'make_urlopen', 'adapter_call', 'make_adapter_send', 'NoProtocol',
+           'PieceReader', 'reader_class', 'TeeReader', 'NothingSent', 'aiohttp_answer', 'payload_bytes', 'middleware',
+           'whole_url', 'make_request', 'caller', 'alarm', 'grpc_url', 'make_rpc', 'make_channel', 'patch_grpc',
+           'make_opener', 'replace_in', 'patch_module']
 
 # %% ../nbs/06_stacks.ipynb #4207dfb8
 import inspect, logging, re, sys
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from fastcore.basics import patch
 
-from .core import (Call, CachyMiss, Recorder, Recording, async_call, in_hand, log, sending, separator, session_for, split_events,
-    switch, sync_call)
+from .core import (Call, CachyMiss, Recorder, Recording, async_call, in_hand, log, sending, separator, session_for,
+    split_events, switch, sync_call)
 
 # %% ../nbs/06_stacks.ipynb #d8030c16
 def session_below(
@@ -249,6 +249,35 @@ def tee_urllib3(
         recorder.take(response.data or b'')
         recorder.keep()
 
+# %% ../nbs/06_stacks.ipynb #d5627add
+def fetch(
+    response # of `urllib3`, which is being recorded
+):
+    "Have all of the body ready to be read"
+    with response._error_catcher(): # turns the errors of sockets into those of `urllib3`
+        response._fp = PieceFile([body] if (body := response._fp.read()) else [])
+
+def call_urllib3(
+    session, # the `Session` that takes care of it
+    call:Call,
+    preload:bool, # whether the caller wants the body at once
+    replayed, # makes a `urllib3` response from a `Recording`
+    called # makes the call; gives a `urllib3` response whose body is not read
+): # a `urllib3` response
+    "Replay the answer to `call`, or have it called and recorded"
+    stream = not preload and asks_for_stream(call)
+    def build(recording):
+        response = replayed(recording)
+        if preload: response.data
+        return response
+    def send(watch):
+        with in_hand(call): response = called()
+        tee_urllib3(response, watch)
+        if preload: response.data
+        elif isinstance(response._fp, TeeFile) and not stream and is_json(response._fp.recorder.headers): fetch(response)
+        return response
+    return sync_call(session, lambda: call, stream, build, send)
+
 # %% ../nbs/06_stacks.ipynb #72dd6dc3
 def pool_url(
     pool, # a `urllib3` connection pool
@@ -269,31 +298,24 @@ def make_urlopen(
         session = session_below(whole)
         if not session: return original(self, method, url, body, headers, *args, **options)
         preload, decode = options.pop('preload_content', True), options.get('decode_content', True)
+        if preload: options.pop('release_conn', None) # not before the body was read
         call = Call(method.upper(), whole, header_pairs(self.headers if headers is None else headers), body_bytes(body))
-        def build(recording):
-            answer = urllib3_answer(recording, method, url, decode)
-            if preload: answer.data
-            return answer
-        def send(watch):
-            content = None if body is None else call.body
-            if preload: options.pop('release_conn', None) # not before the body was read
-            with in_hand(call): response = original(self, method, url, content, headers, *args, preload_content=False, **options)
-            tee_urllib3(response, watch)
-            if preload: response.data
-            elif isinstance(response._fp, TeeFile) and not stream and is_json(response._fp.recorder.headers): fetch(response)
-            return response
-        stream = not preload and asks_for_stream(call)
-        return sync_call(session, lambda: call, stream, build, send)
+        content = None if body is None else call.body
+        build = partial(urllib3_answer, method=method, url=url, decode_content=decode)
+        send = partial(original, self, method, url, content, headers, *args, preload_content=False, **options)
+        return call_urllib3(session, call, preload, build, send)
     return urlopen
 
-def fetch(
-    response # of `urllib3`, which is being recorded
-):
-    "Have all of the body ready to be read"
-    with response._error_catcher(): # turns the errors of sockets into those of `urllib3`
-        response._fp = PieceFile([body] if (body := response._fp.read()) else [])
-
 # %% ../nbs/06_stacks.ipynb #cfb524e5
+def adapter_call(
+    request # of `requests`, prepared
+)->Call:
+    "What `request` asks; it can be sent afterwards"
+    call = Call(request.method.upper(), request.url, header_pairs(request.headers), body_bytes(request.body))
+    if not isinstance(request.body, (str, bytes, type(None))): # was read, and must go out as its headers say
+        request.body = call.body if 'Content-Length' in request.headers else [call.body][:len(call.body)]
+    return call
+
 def make_adapter_send(
     original # `HTTPAdapter.send`
 ): # our `send`
@@ -302,9 +324,7 @@ def make_adapter_send(
     def send(self, request, stream=False, *args, **options):
         session = session_below(request.url)
         if not session: return original(self, request, stream, *args, **options)
-        call = Call(request.method.upper(), request.url, header_pairs(request.headers), body_bytes(request.body))
-        if not isinstance(request.body, (str, bytes, type(None))): # was read, and must go out as its headers say
-            request.body = call.body if 'Content-Length' in request.headers else [call.body][:len(call.body)]
+        call = adapter_call(request)
         def build(recording):
             response = self.build_response(request, urllib3_answer(recording, request.method, request.url, False))
             if not stream: response.content

@@ -37,7 +37,7 @@ def test_leader_that_fails_does_not_hold_the_others_up(stand_in, tmp_path):
     with enable_cachy(tmp_path, **local), ThreadPoolExecutor(64) as pool:
         start = time.perf_counter()
         statuses = list(pool.map(lambda _: httpx.post(url(stand_in), json=body, timeout=30).status_code, range(64)))
-        assert time.perf_counter() - start < 0.5 * 2 + 3 # two calls one after the other, and room for 64 connections; in a row it would be 32
+        assert time.perf_counter() - start < 10 # one after the other it would be 32
     assert sorted(statuses) == [200] * 63 + [429]
 
 @pytest.mark.parametrize('ending', ['raise', 'cancel'])
@@ -55,7 +55,7 @@ def test_leading_task_that_ends_early(ending, stand_in, tmp_path):
             answers = await asyncio.gather(*others)
             return time.perf_counter() - start, answers
     with enable_cachy(tmp_path, **local): took, answers = asyncio.run(main())
-    assert {response.status_code for response in answers} == {200} and took < 0.5 * 2 + 3
+    assert {response.status_code for response in answers} == {200} and took < 10
 
 def test_sync_call_inside_the_loop_of_an_async_one(stand_in, tmp_path):
     stand_in.delay = 0.3
