@@ -7,9 +7,9 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 # %% auto #0
 __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'path_literals', 'query_literals', 'key_headers',
            'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'hex_digest', 'canonical', 'kept_headers',
-           'wire_headers', 'longest_text', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end', 'line_end',
-           'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes', 'known_keys',
-           'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
+           'wire_headers', 'longest_text', 'dump', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end',
+           'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes',
+           'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
            'doms_pattern', 'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches',
            'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
            'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
@@ -484,7 +484,9 @@ def strike_out(
         for form in ways_to_write(secret): text = text.replace(form, '***')
     return text
 
-# %% ../nbs/00_core.ipynb #6afc0fca
+# %% ../nbs/00_core.ipynb #0d1f7136
+dump = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode # compact, for people who read UTF-8
+
 def write_line(
     key:str, # 16 hex digits
     call:Call,
@@ -492,7 +494,6 @@ def write_line(
     norm_pats:tuple=() # `(pattern, replacement)` pairs
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
-    dump = partial(json.dumps, ensure_ascii=False, separators=(',', ':'))
     try: request = strike_out(dump(outline_request(call, norm_pats)), credentials(call))
     except RecursionError: request = dump(dict(method=call.method, url=clean_url(call.url), body=digest(call.body)))
     fields = dict(status_code=recording.status, headers=recording.headers, elapsed=max(round(recording.elapsed, 3), 0.001))
