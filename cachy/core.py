@@ -718,7 +718,7 @@ def locked(
             file.seek(1 << 62)
             msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
-# %% ../nbs/00_core.ipynb #782bd850
+# %% ../nbs/00_core.ipynb #5856a0ed
 @patch
 def add(self:Recordings,
     line:bytes # a whole line
