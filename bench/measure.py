@@ -152,6 +152,51 @@ def recording(count=1000):
     medians = lambda group: {name: statistics.median(values) for name, values in group.items()}
     return dict(call=medians(times), first_event=medians(events))
 
+def profile(count=1000):
+    "Where the time of a first hit goes, stage by stage, each request once as in `hit`"
+    from cachy.core import build_response, read_call, read_line, request_key, session_for, wire_form
+    from cachy import enable_cachy
+    asked, times = requests(spots(count)), {}
+    limit = limit_send(limit_table(asked, plain))
+    def stage(name, function, *args):
+        start = time.perf_counter()
+        result = function(*args)
+        times.setdefault(name, []).append((time.perf_counter() - start) * 1e6)
+        return result
+    with tempfile.TemporaryDirectory() as folder:
+        write_recordings(folder, count)
+        with enable_cachy(folder, doms=('127.0.0.1',), mode='replay') as session:
+            len(session.file)
+            for request in asked * 3:
+                stage('the limit', limit, request)
+                stage('is its host cached', session_for, request, request.url)
+                stage('the bytes of the request', wire_form, request)
+                call = stage('its neutral form', read_call, request)
+                key = stage('its key', request_key, call)
+                stage('has the file changed', session.file.refresh)
+                line = stage('reading the line', session.file.read, *session.file.index[key])
+                _, recording = stage('parsing the line', read_line, line)
+                stage('building the response', build_response, recording, request, False)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+def profile_recording(count=400):
+    "Where the time of recording a plain call goes; a stage includes those that it calls"
+    from cachy import core
+    times = {}
+    def timed(holder, name):
+        original = getattr(holder, name)
+        def measured(*args, **kwargs):
+            start = time.perf_counter()
+            try: return original(*args, **kwargs)
+            finally: times.setdefault(name, []).append((time.perf_counter() - start) * 1e6)
+        setattr(holder, name, measured)
+    for holder, names in ((core, ('request_key', 'tee_response', 'write_line', 'outline_request', 'leaks', 'credentials', 'body_refusal')),
+            (core.Session, ('keep', 'watch')), (core.Recordings, ('find', 'refresh', 'add'))):
+        for name in names: timed(holder, name)
+    figures = recording(10)['call']
+    calls = len(times['keep'])
+    return figures | {name: sum(values) / calls for name, values in times.items()}
+
 def import_time():
     "`import cachy; enable_cachy()` in a new process, beside a bare interpreter, in milliseconds"
     code = "import cachy; cachy.enable_cachy('.', mode='auto')"
@@ -192,6 +237,7 @@ if __name__ == '__main__':
     gc.freeze()
     case, *rest = sys.argv[1:]
     event_stream = dict(answer=stream, kept={'content-type': 'text/event-stream'})
-    cases = dict(hit=hit, async_hit=async_hit, concurrent=concurrent, big_request=big_request, recording=recording, import_time=import_time, first_hit=first_hit,
+    cases = dict(hit=hit, async_hit=async_hit, concurrent=concurrent, big_request=big_request, recording=recording, import_time=import_time, first_hit=first_hit, profile=profile,
+        profile_recording=profile_recording,
         stream_read=lambda count=100: hit(count, **event_stream), stream_events=lambda count=100: hit(count, **event_stream, streamed=True))
     print(json.dumps(cases[case](*map(int, rest))))

@@ -31,7 +31,8 @@ def run(pytester, stand_in, monkeypatch):
     pytester.makepyprojecttoml('[tool.pytest.ini_options]')
     def run(*args, own_process=False, **env):
         for name, value in env.items(): monkeypatch.setenv(name, value)
-        args = '-p', 'no:cachy', '-p', 'cachy.pytest_plugin', '-p', 'no:cacheprovider', *args
+        twice = 'ignore::pytest.PytestAssertRewriteWarning' # the outer pytest may have imported the plugin too
+        args = '-p', 'no:cachy', '-p', 'cachy.pytest_plugin', '-p', 'no:cacheprovider', '-W', twice, *args
         return pytester.runpytest_subprocess(*args, timeout=60) if own_process else pytester.runpytest_inprocess(*args)
     return run
 
