@@ -38,7 +38,9 @@ shapes = ( # what it looks like, pattern, what to do
     ('an AWS account id', r'arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}(?=:)', replace))
 
 # %% ../nbs/05_check.ipynb #087f8011
-placeholder = re.compile(r'x{4}|0{6}|\*{3}|your|example|placeholder|redact|scrub|dummy|fake|mock|abcdefg|12345678', re.IGNORECASE)
+placeholder = re.compile( # words count where they stand alone: a random key may hold them by chance
+    r'(?<![a-z0-9])(?:your|example|placeholder|redact\w*|scrub\w*|dummy|fake|mock\w*)(?![a-z0-9])'
+    r'|x{4}|0{6}|\*{3}|abcdefg|12345678', re.IGNORECASE)
 
 @lru_cache
 def shapes_pattern(

@@ -9,20 +9,20 @@ __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'pat
            'plain_accepts', 'credential_headers', 'part_ids', 'inner_ids', 'hex_digest', 'canonical', 'kept_headers',
            'wire_headers', 'longest_text', 'dump', 'cache_bytes', 'answer_start', 'lock_seconds', 'event_end',
            'line_end', 'end_types', 'telling', 'aws_error', 'job_fields', 'final_states', 'max_bytes', 'modes',
-           'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'made_up', 'steady_values',
-           'doms_pattern', 'url_place', 'is_cached', 'Call', 'header_name', 'read_call', 'name_pattern', 'matches',
-           'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key', 'multipart_parts', 'listed', 'tool_ids',
-           'number_tool_ids', 'map_texts', 'normalizer', 'read_body', 'request_key', 'Recording', 'headers_to_keep',
-           'pack_body', 'unpack_body', 'shorten', 'outline_tool', 'is_answer', 'outline', 'outline_request',
-           'credentials', 'in_json', 'ways_to_write', 'may_hold', 'strike_out', 'write_line', 'read_line', 'Recordings',
-           'is_whole', 'stamp_of', 'try_lock', 'locked', 'find_folder', 'family', 'for_family', 'separator',
-           'split_events', 'Replay', 'build_response', 'status_refusal', 'is_error', 'event_role', 'is_running',
-           'body_refusal', 'texts_of', 'joined_texts', 'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss',
-           'Session', 'wire_form', 'with_auth', 'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send',
-           'async_call', 'async_send', 'running_task', 'landing', 'Switch', 'session_for', 'make_send',
-           'make_async_send', 'patch_clients', 'patch_stack', 'Loader', 'renew_locks', 'enable_cachy', 'disable_cachy',
-           'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once', 'steady_ids', 'SteadyModule',
-           'steady_bridge']
+           'known_keys', 'flight_seconds', 'sending', 'switch', 'targets', 'key_variables', 'placeholder', 'made_up',
+           'steady_values', 'doms_pattern', 'url_place', 'is_cached', 'Call', 'header_name', 'read_call',
+           'name_pattern', 'matches', 'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key',
+           'multipart_parts', 'listed', 'tool_ids', 'number_tool_ids', 'map_texts', 'normalizer', 'read_body',
+           'request_key', 'Recording', 'headers_to_keep', 'pack_body', 'unpack_body', 'shorten', 'outline_tool',
+           'is_answer', 'outline', 'outline_request', 'credentials', 'in_json', 'ways_to_write', 'may_hold',
+           'strike_out', 'write_line', 'read_line', 'Recordings', 'is_whole', 'stamp_of', 'try_lock', 'locked',
+           'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
+           'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
+           'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'wire_form', 'with_auth',
+           'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send', 'async_call', 'async_send', 'running_task',
+           'landing', 'Switch', 'session_for', 'make_send', 'make_async_send', 'patch_clients', 'patch_stack', 'Loader',
+           'renew_locks', 'enable_cachy', 'disable_cachy', 'is_on', 'make_steady_init', 'make_steady_setattr',
+           'warn_once', 'steady_ids', 'SteadyModule', 'steady_bridge']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import base64, fnmatch, hashlib, html, importlib, json, logging, os, re, sys, threading, time
@@ -526,7 +526,9 @@ class Recordings:
         self.path, self.lock, self.told = Path(path), threading.RLock(), set()
         self.careful = False # whether to read each line closely, since one was found to be damaged inside
         self.forget()
-    def __str__(self): return str(self.path.relative_to(here) if self.path.is_relative_to(here := Path.cwd()) else self.path)
+    def __str__(self):
+        here = Path.cwd()
+        return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
 
 # %% ../nbs/00_core.ipynb #d5c7d916
 @patch
@@ -937,7 +939,7 @@ def leaks(
 class Recorder:
     "Takes down one answer, and has it kept when it is whole"
     def __init__(self,
-        session, # the `Session` that keeps it
+        session, # the `Session` that keeps it; it comes below, here it needs only `keep` and `tell`
         call:Call,
         key:str, # of `call`
         start:float, # when it was sent: a `time.perf_counter()`
@@ -959,7 +961,8 @@ def take(self:Recorder,
     if self.size <= max_bytes: self.pieces.append(piece)
     if self.pattern:
         events, self.unread = split_events(self.unread + piece, self.pattern)
-        for event in events: self.role = self.role if (role := event_role(event)) == 'ping' else role
+        for role in map(event_role, events):
+            if role != 'ping': self.role = role
         if self.role == 'end': self.keep()
     return self.role != 'nearly'
 
@@ -1085,7 +1088,7 @@ def choose_mode(
     env:dict=os.environ # of which `CACHY_MODE` and `CI` count
 )->tuple: # the mode, and why it holds
     "The mode to use; raises `ValueError` where it is none of `modes`"
-    is_ci = env.get('CI', '').lower() in ('1', 'true', 'yes', 'on')
+    is_ci = env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off') # some systems set their name
     ci = f"CI={env.get('CI')}; " if is_ci else ''
     if mode is not None: choice, why = mode, f'{ci}mode={mode!r}'
     elif env.get('CACHY_MODE'): choice, why = env['CACHY_MODE'], f"{ci}CACHY_MODE={env['CACHY_MODE']}"
@@ -1321,7 +1324,7 @@ def sync_call(
     name = None if stream else ('thread', os.getpid(), key)
     with session.flight(name, threading.get_ident(), threading.Event) as ahead:
         if ahead: ahead.landed.wait(flight_seconds)
-        if not stream and (recording := session.find(key, read)): return build(recording)
+        if not stream and (recording := session.find(key, read)): return build(recording) # somebody was faster
         return send(partial(session.watch, read(), key, time.perf_counter()))
 
 def sync_send(
@@ -1362,7 +1365,7 @@ async def async_call(
     name = None if stream or not task else (loop, os.getpid(), key)
     with session.flight(name, task, make_event) as ahead:
         if ahead: await landing(ahead)
-        if not stream and (recording := session.find(key, read)): return build(recording)
+        if not stream and (recording := session.find(key, read)): return build(recording) # somebody was faster
         return await send(partial(session.watch, read(), key, time.perf_counter()))
 
 async def async_send(
@@ -1503,17 +1506,20 @@ def find_spec(self:Switch, name, path=None, target=None):
 
 # %% ../nbs/00_core.ipynb #45041521
 key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
+placeholder = 'cachy-replays-without-a-key'
 
 @patch
 def set_placeholders(self:Switch):
     "Set the API keys that are missing where the last session replays, and take them back otherwise"
-    for name, value in self.placeholders.items():
-        if os.environ.get(name) == value: del os.environ[name]
+    for name, before in self.placeholders.items():
+        if os.environ.get(name) != placeholder: continue # somebody has set the real one
+        if before is None: del os.environ[name]
+        else: os.environ[name] = before
     replays = self.sessions and self.sessions[-1].mode == 'replay'
-    missing = [name for name in key_variables if replays and name not in os.environ]
-    if 'GOOGLE_API_KEY' in os.environ: missing = [name for name in missing if name != 'GEMINI_API_KEY'] # Google's other name
-    self.placeholders = {name: 'cachy-replays-without-a-key' for name in missing}
-    os.environ.update(self.placeholders)
+    missing = [name for name in key_variables if replays and not os.environ.get(name)] # CI sets a secret that it lacks to ''
+    if os.environ.get('GOOGLE_API_KEY'): missing = [name for name in missing if name != 'GEMINI_API_KEY'] # Google's other name
+    self.placeholders = {name: os.environ.get(name) for name in missing}
+    os.environ.update(dict.fromkeys(missing, placeholder))
 
 # %% ../nbs/00_core.ipynb #d78e2381
 @patch
@@ -1564,7 +1570,7 @@ def enable_cachy(
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
     for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
-        if isinstance(value, (str, int)):
+        if isinstance(value, (str, int)) or (value is None and name != 'hdrs'):
             raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(

@@ -106,3 +106,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert check_command([]) == 1 and capsys.readouterr().out.startswith('cachy.jsonl:2: ')
     path.unlink()
     assert check_command([]) == 0 and 'nothing to check' in capsys.readouterr().out
+
+def test_a_key_that_holds_a_word_by_chance_is_found():
+    from cachy.check import shapes_in
+    assert shapes_in('sk-proj-Zk3vT9qLwX2mB7nR4cYfAKe8Jd0PqWv5') and not shapes_in('sk-your-key-Zk3vT9qLwX2mB7nR4cY8')

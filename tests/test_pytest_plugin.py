@@ -184,3 +184,10 @@ def test_the_plugin_is_found_and_cheap():
     with_it = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True, timeout=60)
     assert with_it.stdout == bare.stdout, with_it.stderr
     assert 'pytest_plugins = cachy=cachy.pytest_plugin' in (root/'settings.ini').read_text() and "'pytest11': settings['pytest_plugins']" in (root/'setup.py').read_text()
+
+def test_marker_without_a_name(run, pytester, stand_in):
+    "A mode that was meant must not be lost: it would make calls"
+    pytester.makepyfile("import pytest\n@pytest.mark.cachy('replay')\ndef test_it(ask): ask('one')")
+    result = run()
+    result.assert_outcomes(errors=1)
+    assert "write mode='replay'" in result.stdout.str() and stand_in.calls == 0

@@ -183,7 +183,7 @@ async def ask_async(url):
     async with httpx.AsyncClient() as client: return await client.post(url, json=body)
 
 @pytest.mark.parametrize('env, mode, expected', [
-    ({}, None, ('auto', 'the default')), ({'CI': 'true'}, None, ('replay', 'CI=true')), ({'CI': 'false'}, None, ('auto', 'the default')),
+    ({}, None, ('auto', 'the default')), ({'CI': 'true'}, None, ('replay', 'CI=true')), ({'CI': 'false'}, None, ('auto', 'the default')), ({'CI': 'woodpecker'}, None, ('replay', 'CI=woodpecker')),
     ({'CI': 'true', 'CACHY_MODE': 'auto'}, None, ('auto', 'CI=true; CACHY_MODE=auto allows calls')), ({'CACHY_MODE': 'record'}, None, ('record', 'CACHY_MODE=record')),
     ({'CACHY_MODE': 'record'}, 'off', ('off', "mode='off'"))])
 def test_mode(env, mode, expected): assert choose_mode(mode, env) == expected
@@ -198,6 +198,9 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
         with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before
         assert os.environ['GEMINI_API_KEY']
     assert dict(os.environ) == before
+    monkeypatch.setenv('ANTHROPIC_API_KEY', '') # as CI sets a secret that it does not have
+    with enable_cachy(tmp_path, mode='replay'): assert os.environ['ANTHROPIC_API_KEY']
+    assert os.environ['ANTHROPIC_API_KEY'] == ''
     monkeypatch.setenv('GOOGLE_API_KEY', 'mine')
     with enable_cachy(tmp_path, mode='replay'): assert 'GEMINI_API_KEY' not in os.environ
 
@@ -206,7 +209,7 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
 @pytest.mark.parametrize('arguments, error, says', [
     (dict(mode='rewind'), ValueError, "no mode. Use one of 'auto'"), (dict(doms='api.openai.com'), ValueError, 'Give a tuple of hosts'),
     (dict(doms=('https://api.openai.com/v1',)), ValueError, "is no host. Write 'api.example.com'"), (dict(doms=('a b',)), ValueError, 'is no host'),
-    (dict(doms=(None,)), ValueError, 'is no host'), (dict(doms=('',)), ValueError, 'is no host'), (dict(doms=('host:port',)), ValueError, 'is no host'),
+    (dict(doms=(None,)), ValueError, 'is no host'), (dict(doms=None), ValueError, 'Give a tuple of hosts'), (dict(doms=('',)), ValueError, 'is no host'), (dict(doms=('host:port',)), ValueError, 'is no host'),
     (dict(cache_dir='no/such/folder'), NotADirectoryError, 'Create it, or leave cache_dir out'), (dict(cache_dir=__file__), NotADirectoryError, 'no existing folder'),
     (dict(hdrs='x-a'), ValueError, 'Give a tuple of header names'), (dict(errors=404), ValueError, 'errors=(404,)'),
     (dict(norm_pats=('a', 'b')), ValueError, "norm_pats"), (dict(norm_pats=(('(', 'b'),)), ValueError, "norm_pats")])
