@@ -39,8 +39,8 @@ shapes = ( # what it looks like, pattern, what to do
 
 # %% ../nbs/05_check.ipynb #087f8011
 placeholder = re.compile( # words count where they stand alone: a random key may hold them by chance
-    r'(?<![a-z0-9])(?:your|example|placeholder|redact\w*|scrub\w*|dummy|fake|mock\w*)(?![a-z0-9])'
-    r'|x{4}|0{6}|\*{3}|abcdefg|12345678', re.IGNORECASE)
+    r'(?<![a-z0-9])(?:your|placeholder|redact\w*|scrub\w*|dummy|fake|mock\w*)(?![a-z0-9])'
+    r'|example(?![a-z0-9])|x{4}|0{6}|\*{3}|abcdefg|12345678', re.IGNORECASE)
 
 @lru_cache
 def shapes_pattern(
