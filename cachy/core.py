@@ -14,15 +14,15 @@ __all__ = ['log', 'doms', 'credential_params', 'to_respell', 'plain_bytes', 'pat
            'name_pattern', 'matches', 'split_query', 'respell', 'clean_url', 'digest', 'headers_for_key',
            'multipart_parts', 'listed', 'tool_ids', 'number_tool_ids', 'map_texts', 'normalizer', 'read_body',
            'request_key', 'Recording', 'headers_to_keep', 'pack_body', 'unpack_body', 'shorten', 'outline_tool',
-           'is_answer', 'outline', 'outline_request', 'credentials', 'in_json', 'ways_to_write', 'may_hold',
-           'strike_out', 'write_line', 'read_line', 'Recordings', 'is_whole', 'stamp_of', 'try_lock', 'locked',
-           'find_folder', 'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response',
-           'status_refusal', 'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts',
-           'leaks', 'Recorder', 'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'wire_form', 'with_auth',
-           'Flight', 'in_hand', 'tee_response', 'sync_call', 'sync_send', 'async_call', 'async_send', 'running_task',
-           'landing', 'Switch', 'session_for', 'make_send', 'make_async_send', 'patch_clients', 'patch_stack', 'Loader',
-           'renew_locks', 'enable_cachy', 'disable_cachy', 'is_on', 'make_steady_init', 'make_steady_setattr',
-           'warn_once', 'steady_ids', 'SteadyModule', 'steady_bridge']
+           'is_answer', 'outline', 'outline_request', 'credentials', 'in_json', 'ways_to_write', 'strike_out',
+           'write_line', 'read_line', 'Recordings', 'is_whole', 'stamp_of', 'try_lock', 'locked', 'find_folder',
+           'family', 'for_family', 'separator', 'split_events', 'Replay', 'build_response', 'status_refusal',
+           'is_error', 'event_role', 'is_running', 'body_refusal', 'texts_of', 'joined_texts', 'leaks', 'Recorder',
+           'Wire', 'Tee', 'choose_mode', 'CachyMiss', 'Session', 'wire_form', 'with_auth', 'Flight', 'in_hand',
+           'tee_response', 'sync_call', 'sync_send', 'async_call', 'async_send', 'running_task', 'landing', 'Switch',
+           'session_for', 'make_send', 'make_async_send', 'patch_clients', 'patch_stack', 'Loader', 'renew_locks',
+           'enable_cachy', 'disable_cachy', 'is_on', 'make_steady_init', 'make_steady_setattr', 'warn_once',
+           'steady_ids', 'SteadyModule', 'steady_bridge']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import base64, fnmatch, hashlib, html, importlib, json, logging, os, re, sys, threading, time
@@ -466,15 +466,6 @@ def ways_to_write(
     forms = {secret, in_json(secret), json.dumps(secret, ensure_ascii=False)[1:-1]}
     return tuple(sorted(forms | {form.replace('/', r'\/') for form in forms}, key=len, reverse=True))
 
-def may_hold(
-    secrets:set, # of texts
-    body:bytes # of a request or answer
-)->bool:
-    "Whether `body` may hold one of `secrets`; where not, nobody needs to look more closely"
-    forms = set().union(*map(ways_to_write, secrets))
-    escapes = b'\\u' if len(forms) == len(secrets) else b'\\' # others leave a text without `"`, `\` and `/` as it is
-    return bool(secrets) and (escapes in body or any(form.encode('utf-8', 'replace') in body for form in forms))
-
 def strike_out(
     text:str, # JSON
     secrets:set # of texts
@@ -880,7 +871,6 @@ def body_refusal(
     body:bytes # decoded
 )->str: # empty: it may be recorded
     "Why a successful answer is not recorded"
-    if len(body) > max_bytes: return f'it is larger than {max_bytes:,} bytes'
     if pattern := separator(content_type):
         if b'error' in body or b'response.failed' in body:
             events, rest = split_events(body, pattern)
@@ -932,7 +922,8 @@ def leaks(
     if any(form.encode('utf-8', 'replace') in body for form in forms): return True
     pattern = separator(content_type)
     in_pieces = pattern or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
-    if not secrets or not (in_pieces or may_hold(secrets, body)): return False
+    escapes = b'\\u' if len(forms) == len(secrets) else b'\\' # others leave a text without `"`, `\` and `/` as it is
+    if not secrets or not (in_pieces or escapes in body): return False
     return any(form in text for text in joined_texts(body, pattern) for form in forms)
 
 # %% ../nbs/00_core.ipynb #efb611a3
@@ -1268,7 +1259,7 @@ def flight(self:Session,
     else:
         try: yield None
         finally:
-            with self.lock: del self.flights[name]
+            with self.lock: self.flights.pop(name, None) # a fork meanwhile has emptied them
             mine.landed.set()
 
 # %% ../nbs/00_core.ipynb #9a4e7173

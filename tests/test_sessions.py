@@ -89,6 +89,19 @@ def test_streams_do_not_wait(stand_in, tmp_path):
         with httpx.stream('POST', url(stand_in), json=dict(body, stream=True)) as second: release.set(); second.read()
     assert stand_in.calls == 2
 
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no forks on Windows')
+@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')
+def test_fork_inside_a_call(stand_in, tmp_path):
+    "Parent and child both come to the end of the call that was under way"
+    forked = []
+    with enable_cachy(tmp_path, **local), httpx.Client(event_hooks=dict(request=[lambda request: forked.append(os.fork())])) as client:
+        try: status = client.post(url(stand_in), json=body).status_code
+        except BaseException:
+            if forked[0] == 0: os._exit(1)
+            raise
+        if forked[0] == 0: os._exit(0 if status == 200 else 2)
+        assert status == 200 and os.waitstatus_to_exitcode(os.waitpid(forked[0], 0)[1]) == 0
+
 # ---- polling
 
 def test_polling_loop_ends_and_replays_in_one_look(stand_in, tmp_path):
