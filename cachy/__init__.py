@@ -2,4 +2,20 @@
 
 __version__ = "0.1.0"
 
-from .core import *
+from . import core
+from .core import CachyMiss as CachyMiss
+from .core import Session as Session
+from .core import disable_cachy, doms, enable_cachy
+
+__all__ = ['enable_cachy', 'disable_cachy', 'doms', 'CachyMiss']
+
+core.registered.update({ # module: the function that patches it, once both are needed
+    'requests.adapters': 'cachy.stacks:patch_requests',
+    'urllib3.connectionpool': 'cachy.stacks:patch_urllib3',
+    'aiohttp.client': 'cachy.stacks:patch_aiohttp',
+    'grpc._channel': 'cachy.stacks:patch_grpc',
+    'grpc.aio._channel': 'cachy.stacks:patch_grpc',
+    'websockets.asyncio.client': 'cachy.stacks:patch_websockets',
+    'websockets.sync.client': 'cachy.stacks:patch_websockets',
+    'websockets.legacy.client': 'cachy.stacks:patch_websockets',
+    'websocket._core': 'cachy.stacks:patch_websockets'})
