@@ -3,10 +3,11 @@ import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
+from conftest import root
 
+sys.path.insert(0, str(root/'tools'))
 from readme import readme
 
-root = Path(__file__).parent.parent
 notebooks = sorted((root/'nbs').glob('*.ipynb'))
 bin_folder = Path(sys.executable).parent
 
