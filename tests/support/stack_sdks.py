@@ -1,4 +1,4 @@
-"Ask a stand-in through real SDKs: `python stack_sdks.py FOLDER MODE URL` prints what each of them answers, as one JSON object."
+"Ask a stand-in through real SDKs: `python -m support.stack_sdks FOLDER MODE URL [NAME ...]` prints what each of them answers, as one JSON object."
 import asyncio, json, sys, tempfile, traceback
 from pathlib import Path
 
