@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx, httpx2, pytest
 
 from cachy import enable_cachy
-from cachy.core import is_error, read_call, request_key
-from conftest import shared
+from cachy.core import read_call, request_key
+from support import shared
 
 sys.path.insert(0, str(shared/'exchanges'))
 pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')

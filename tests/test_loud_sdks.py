@@ -1,14 +1,14 @@
 "Replay without keys and network, and misses, through OpenAI's, Anthropic's and Google's SDKs and LiteLLM: plain, in tasks, in threads, in Jupyter."
-import asyncio, logging, os, sys, textwrap, time
+import asyncio, logging, os, sys, time
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio, nbformat, pytest
 from nbclient import NotebookClient
 
-from cachy import CachyMiss, disable_cachy, enable_cachy
+from cachy import CachyMiss, enable_cachy
 from cachy.core import Session, key_variables
-from conftest import root
-from miss_calls import sdks
+from support import environment
+from support.miss_calls import sdks
 
 known, unknown = 'Tell me about cats', 'Tell me about dogs'
 
@@ -98,15 +98,15 @@ if {cut}:
     os.environ['CI'] = 'true'
 else: os.environ.update(dict.fromkeys({variables}, 'sk-real-0123456789abcdef'))
 before = dict(os.environ)
-sys.path.insert(0, {tests!r})
 from cachy import disable_cachy, enable_cachy
+
 session = enable_cachy({folder!r}, doms=('127.0.0.1',))
-from miss_calls import sdks
+from support.miss_calls import sdks
 '''
 
 def notebook(server, folder, cells, cut_off, kernel_env):
     "Run `cells` in a kernel of their own; the notebook with its outputs"
-    first = cut.format(variables=key_variables, cut=cut_off, tests=str(root/'tests'), folder=str(folder))
+    first = cut.format(variables=key_variables, cut=cut_off, folder=str(folder))
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [first, *cells]])
     NotebookClient(book, timeout=120, kernel_name='python3', allow_errors=True, resources=dict(metadata=dict(path=str(folder)))).execute(env=kernel_env)
     return book
@@ -114,7 +114,7 @@ def notebook(server, folder, cells, cut_off, kernel_env):
 def text_of(cell): return ''.join(output.get('text', '') for output in cell.outputs if output.get('name') == 'stdout')
 
 @pytest.fixture
-def kernel_env(): return {**os.environ, 'PYTHONPATH': str(root), 'LITELLM_LOCAL_MODEL_COST_MAP': 'True'}
+def kernel_env(): return environment(LITELLM_LOCAL_MODEL_COST_MAP='True')
 
 def test_a_notebook_replays_without_keys_and_network(stand_in, tmp_path, kernel_env):
     cells = [f'''plain, later, stream, stream_later = sdks[{name!r}]({stand_in.url!r})

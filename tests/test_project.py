@@ -3,7 +3,8 @@ import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
-from conftest import root
+
+from support import root
 
 sys.path.insert(0, str(root/'tools'))
 from readme import readme
