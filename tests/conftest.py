@@ -1,5 +1,6 @@
 "Fixtures of all tests: stand-ins, and a guard against calls beyond this machine."
-import os, socket
+import os
+import socket
 from pathlib import Path
 
 import pytest

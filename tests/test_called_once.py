@@ -1,11 +1,16 @@
 "The same call by several threads or tasks at the same time is made once, and nobody waits for too long."
-import asyncio, os, threading, time
+import asyncio
+import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx, pytest
+import httpx
+import pytest
+from support.asking import body, libraries, local, url
 
 from cachy import enable_cachy
-from support.asking import body, libraries, local, url
+
 
 @libraries
 def test_64_threads_make_one_call(library, stand_in, tmp_path):

@@ -1,11 +1,14 @@
 "`cachy check`: what it reports, what it lets pass, and that it shows no credential."
-import base64, json, random, sys
+import base64
+import json
+import random
+import sys
 
 import pytest
+from support import shared
 
 from cachy.check import check, check_command, shapes_in, without_escapes
 from cachy.core import Call, Recording, write_line
-from support import shared
 
 key = 'sk-proj-Zk3vT9qLwX2mB7nR4cY8'
 def call_of(body=b'{"model": "m"}'): return Call('POST', 'https://api.openai.com/v1/chat/completions', [('content-type', 'application/json')], body)

@@ -1,12 +1,18 @@
 "Lines of older formats: each formula worked out here once more, each shape of line, and the real files."
-import asyncio, base64, hashlib, json, logging
+import asyncio
+import base64
+import hashlib
+import json
+import logging
 
-import httpx, httpx2, pytest
+import httpx
+import httpx2
+import pytest
+from support import root, shared
 
 from cachy import CachyMiss, enable_cachy
 from cachy.core import Recordings, doms, is_cached
 from cachy.older import guess_type
-from support import root, shared
 
 chat_url, chat = 'https://api.openai.com/v1/chat/completions', b'{"model":"gpt-4o","messages":[{"role":"user","content":"Hi \xc3\xa9"}]}'
 chat_anew = b'{"messages": [{"content": "Hi \\u00e9", "role": "user"}], "model": "gpt-4o"}'
@@ -176,8 +182,8 @@ def test_damaged_older_lines_are_skipped(tmp_path):
 def test_guess_type(body, content_type): assert guess_type(body) == content_type
 
 def test_sdks_accept_lines_without_headers(tmp_path):
-    from openai import OpenAI
     from anthropic import Anthropic
+    from openai import OpenAI
     completion = json.dumps(dict(id='c', object='chat.completion', created=1, model='gpt-4o', choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content='Miau'))]))
     events = 'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"model":"c","usage":{"input_tokens":1,"output_tokens":1}}}\n\n' \
         'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n' \

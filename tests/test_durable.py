@@ -1,17 +1,29 @@
 "Nothing is lost: many writers, killed writers, and every bad condition of the file. `CACHY_FULL=1` runs the full sizes."
-import asyncio, errno, os, random, signal, subprocess, sys, tempfile, textwrap, threading, time
+import asyncio
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx, pytest
-from hypothesis import given, strategies as st
-
-from cachy import CachyMiss, core, enable_cachy
-from cachy.core import Recordings, read_line
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import environment, root
 from support.oracle import good_keys, good_line, last_recording
 from support.property import many
 from support.recordings import Caller, hosts, line_for
+
+from cachy import CachyMiss, core, enable_cachy
+from cachy.core import Recordings, read_line
 
 full = os.environ.get('CACHY_FULL') == '1'
 

@@ -1,14 +1,22 @@
 "A replay reads like the call that it recorded: bodies of all kinds through a real server, and all that a response offers."
-import asyncio, gzip, json, zlib
+import asyncio
+import gzip
+import json
+import zlib
 from itertools import count
 
-import brotli, httpx, httpx2, pytest, zstandard
-from hypothesis import HealthCheck, given, settings, strategies as st
+import brotli
+import httpx
+import httpx2
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.asking import body, libraries, local, url
+from support.property import examples
 
 from cachy import CachyMiss, enable_cachy
 from cachy.core import body_refusal, read_call, read_line
-from support.asking import body, libraries, local, url
-from support.property import examples
 
 streaming = dict(body, stream=True)
 

@@ -1,11 +1,15 @@
 "`disable_cachy()`, or the end of a `with` block, puts everything back: functions, import hooks and the environment."
-import os, sys
+import os
+import sys
 
-import httpx, httpx2, pytest
+import httpx
+import httpx2
+import pytest
+from support.asking import body, local, url
 
 from cachy import core, disable_cachy, enable_cachy
 from cachy.core import key_variables
-from support.asking import body, local, url
+
 
 def test_disable_puts_the_very_functions_back():
     before = [vars(cls)['send'] for library in (httpx, httpx2) for cls in (library.Client, library.AsyncClient)]
@@ -18,7 +22,9 @@ def test_disable_puts_the_very_functions_back():
     assert sys.meta_path == finders
 
 def test_all_is_as_it_was_afterwards(cached):
-    import aiohttp, requests.adapters, urllib3
+    import aiohttp
+    import requests.adapters
+    import urllib3
     places = (requests.adapters.HTTPAdapter, 'send'), (urllib3.HTTPConnectionPool, 'urlopen'), (aiohttp.ClientSession, '_request')
     before = [vars(cls)[name] for cls, name in places]
     with cached(), cached('off'): assert all(vars(cls)[name] is not original for (cls, name), original in zip(places, before, strict=True))

@@ -1,14 +1,19 @@
 """LiteLLM over real sockets. Most of it runs in processes of its own: one records, and the next replays with the stand-in stopped.
 Such a part is a function `scene_…` of `support.litellm_scenes`, which a `Player` runs."""
-import importlib.util, json, os, subprocess, sys, time, uuid
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
 
 import pytest
-
 from support import environment, root
-from support.http_libraries import recordings
 from support.litellm_calls import Player, compare, exceptions, replay_keys, settings, unexpected
 from support.litellm_scenes import proxy_key, streamed
 from support.providers import provider_server
+from support.recordings import recordings
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec('litellm'), reason='LiteLLM is not installed')
 
@@ -111,8 +116,8 @@ run_server()
 
 def test_proxy(players, tmp_path):
     if not importlib.util.find_spec('fastapi'): pytest.skip('needs litellm[proxy]: no fastapi')
-    from fastcore.net import free_port
     import httpx
+    from fastcore.net import free_port
     recorder, replayer, _ = players
     port, config, imported = free_port(), tmp_path/'config.yaml', tmp_path/'imported'
     config.write_text(proxy_config)
@@ -190,15 +195,17 @@ methods = ('__init__', '__setattr__')
 bridge = 'litellm.responses.litellm_completion_transformation'
 
 def own_methods():
-    from litellm.types import utils
-    from cachy.core import steady_values
     from litellm.responses.litellm_completion_transformation import streaming_iterator, transformation
+    from litellm.types import utils
+
+    from cachy.core import steady_values
     modules = (streaming_iterator, transformation)
     seen = {(module.__name__, name): vars(module).get(name) for module in modules for name in ('uuid', 'time')}
     return seen | {(name, method): vars(getattr(utils, name)).get(method) for name in steady_values for method in methods}
 
 def test_undone_exactly(tmp_path):
     from litellm.types.utils import ImageResponse, ModelResponse, ModelResponseStream, TextCompletionResponse
+
     from cachy import disable_cachy, enable_cachy
     from cachy.core import switch
     before = own_methods()
@@ -224,6 +231,7 @@ def test_undone_exactly(tmp_path):
 
 def test_the_wrapper_of_another_stays(tmp_path, monkeypatch):
     from litellm.types.utils import ModelResponse
+
     from cachy import disable_cachy, enable_cachy
     from cachy.core import switch
     before, seen = own_methods(), []

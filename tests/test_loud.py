@@ -1,12 +1,19 @@
 "A miss explains itself: what differs, why, what to do; each call can be told, and a session says what happened."
-import asyncio, io, json, logging, pickle, re, sys
+import asyncio
+import io
+import json
+import logging
+import pickle
+import re
+import sys
 
-import httpx, pytest
+import httpx
+import pytest
+from support.asking import body, url
 
 from cachy import CachyMiss, core, enable_cachy
 from cachy.core import normalizer
 from cachy.miss import Difference, machine_pats, machine_texts
-from support.asking import body, url
 
 here = ('127.0.0.1', 'localhost')
 secret = 'sk-secret-0123456789abcdef'

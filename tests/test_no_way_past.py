@@ -2,16 +2,17 @@
 import asyncio
 
 import pytest
+from support import python
 
 from cachy import enable_cachy
 from cachy.core import CachyMiss
-from support import python
 
 aiohttp = pytest.importorskip('aiohttp')
 
 def test_websockets_ring_the_alarm(cached, caplog):
     pytest.importorskip('websockets')
-    import websockets.asyncio.client, websockets.sync.client
+    import websockets.asyncio.client
+    import websockets.sync.client
     def by_websockets(): websockets.sync.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1)
     async def open_socket():
         async with websockets.asyncio.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1): pass
@@ -20,7 +21,8 @@ def test_websockets_ring_the_alarm(cached, caplog):
         async with aiohttp.ClientSession() as client, client.ws_connect('ws://127.0.0.1:9/v1/realtime'): pass
     def by_aiohttp(): asyncio.run(open_aiohttp())
     ways = [by_websockets, by_asyncio, by_aiohttp]
-    try: import websocket
+    try:
+        import websocket
     except ImportError: pass
     else: ways.append(lambda: websocket.create_connection('ws://127.0.0.1:9/v1/realtime', timeout=1))
     for way in ways:

@@ -1,9 +1,11 @@
 "The project itself: notebooks run, the modules and the README are what the notebooks say, nothing is imported before its time."
-import os, shutil, subprocess, sys
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-
 from support import root
 
 sys.path.insert(0, str(root/'tools'))

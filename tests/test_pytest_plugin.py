@@ -1,6 +1,6 @@
 "The pytest plugin, run by pytest inside pytest; under pytest-xdist too."
-import httpx, pytest # noqa: F401 (httpx here, since a run in this process forgets what it imported)
-
+import httpx  # noqa: F401 (httpx here, since a run in this process forgets what it imported)
+import pytest
 from support import root
 
 conftest = '''

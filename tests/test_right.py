@@ -1,12 +1,16 @@
 "The same request finds the same recording, and a different one never does: the key against an oracle written from its description alone."
-import copy, json, re
+import copy
+import json
+import re
 
-import httpx, httpx2
-from hypothesis import example, given, strategies as st
-
-from cachy.core import read_call, request_key
+import httpx
+import httpx2
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.oracle import id_places, oracle, request_of, shuffled
 from support.property import many
+
+from cachy.core import read_call, request_key
 
 # Requests: few values, so that equal ones are not rare
 

@@ -1,8 +1,11 @@
 "No credential is written, logged or shown: a canary in each place that holds one."
-import base64, json, logging
+import base64
+import json
+import logging
 from urllib.parse import quote
 
-import httpx, pytest
+import httpx
+import pytest
 
 from cachy import CachyMiss, enable_cachy
 from cachy.core import read_call

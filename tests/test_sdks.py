@@ -1,14 +1,16 @@
 "Real SDKs, each call recorded in one process and replayed in another, with nobody there to answer."
-import json, os, sys
+import json
+import os
+import sys
 from functools import cache
 
 import pytest
-
-from cachy.core import Recordings
-from cachy.standin import StandIn
 from support import environment, python
 from support.providers import provider_server
 from support.stack_sdks import cases
+
+from cachy.core import Recordings
+from cachy.standin import StandIn
 
 other_python = os.environ.get('CACHY_OTHER_PYTHON') # of an environment with the other generation of the OpenAI SDK
 

@@ -1,15 +1,23 @@
 "The HTTP libraries beside httpx: what one records the others replay, streams stay live, and nothing is recorded twice."
-import asyncio, concurrent.futures, io, json, pickle, threading, time
+import asyncio
+import concurrent.futures
+import io
+import json
+import pickle
+import threading
+import time
 from json import dumps
 
-import httpx, pytest
+import httpx
+import pytest
+from support import python
+from support.http_libraries import aiohttp, chat, plain, requests, streamed, streams, urllib3, urllib3_request
+from support.providers import provider_server
+from support.recordings import recordings
 
 from cachy import enable_cachy
 from cachy.core import CachyMiss
 from cachy.standin import StandIn
-from support import python
-from support.http_libraries import aiohttp, chat, plain, recordings, requests, streamed, streams, urllib3, urllib3_request
-from support.providers import provider_server
 
 odd = '/v1/ä b/m%3Ax:y/chat/completions?b=a b&a=%7E&c=[1]|{}&d=%2F'
 

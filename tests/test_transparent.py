@@ -1,10 +1,12 @@
 "Recording changes nothing: streams reach the caller as the server sends them, and the server gets what the caller sends."
-import asyncio, threading
+import asyncio
+import threading
 
-import httpx, pytest
+import httpx
+import pytest
+from support.asking import body, libraries, local, url, warnings
 
 from cachy import enable_cachy
-from support.asking import body, libraries, local, url, warnings
 
 streaming = dict(body, stream=True)
 

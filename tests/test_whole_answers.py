@@ -1,11 +1,17 @@
 "Only whole answers are recorded; what was not says so in one line."
-import asyncio, logging, threading, time
+import asyncio
+import logging
+import threading
+import time
 
-import anthropic, httpx, openai, pytest
+import anthropic
+import httpx
+import openai
+import pytest
 from google import genai
+from support.asking import body, libraries, local, url, warnings
 
 from cachy import core, enable_cachy
-from support.asking import body, libraries, local, url, warnings
 
 streaming = dict(body, stream=True)
 

@@ -1,5 +1,7 @@
 "What the tests share and is no test. This page imports little, since processes of other environments begin with it."
-import os, subprocess, sys
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 root = Path(__file__).parent.parent.parent

@@ -1,7 +1,9 @@
 "What tests of `httpx` and `httpx2` ask, and of whom."
 import logging
 
-import httpx, httpx2, pytest
+import httpx
+import httpx2
+import pytest
 
 libraries = pytest.mark.parametrize('library', [httpx, httpx2], ids=['httpx', 'httpx2'])
 local = dict(doms=('127.0.0.1',), mode='auto')

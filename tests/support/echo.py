@@ -2,6 +2,7 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+
 class Echo:
     "A server that answers with what it is told to"
     def __init__(self):

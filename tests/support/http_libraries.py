@@ -1,8 +1,10 @@
 "The HTTP libraries that cachy knows, each asked in its own way."
-import asyncio, json
+import asyncio
 from json import dumps
 
-import httpx, httpx2, pytest
+import httpx
+import httpx2
+import pytest
 
 aiohttp, requests, urllib3 = (pytest.importorskip(name) for name in ('aiohttp', 'requests', 'urllib3'))
 
@@ -65,5 +67,3 @@ def streamed(name, url, on_piece=lambda piece: None, **options):
     else:
         for piece in streams[name](url, **options): keep(piece)
     return pieces
-
-def recordings(folder): return [json.loads(line) for line in (folder/'cachy.jsonl').read_text().splitlines()]

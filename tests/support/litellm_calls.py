@@ -1,5 +1,13 @@
 "Two processes, one after the other, make the same calls through LiteLLM; the second one with the stand-in stopped."
-import asyncio, json, logging, os, subprocess, sys, tempfile, threading, warnings
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
 from pathlib import Path
 
 from support import environment, root

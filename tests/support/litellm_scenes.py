@@ -1,5 +1,8 @@
 "What processes of their own do with LiteLLM. `python -m support.litellm_scenes` plays one scene after the other, as it is told on stdin."
-import asyncio, json, logging, sys
+import asyncio
+import json
+import logging
+import sys
 from pathlib import Path
 
 from cachy import disable_cachy, doms, enable_cachy

@@ -1,5 +1,8 @@
 "What a request means, and what the file holds: worked out without cachy, in the slowest and plainest way."
-import base64, copy, json, re
+import base64
+import copy
+import json
+import re
 from urllib.parse import unquote_plus, urlsplit
 
 import httpx

@@ -1,8 +1,13 @@
 """The stand-in that speaks the formats of further providers too, and a way to reach it under each provider's own host."""
-import base64, json, struct, time, zlib
+import base64
+import json
+import struct
+import time
+import zlib
 from contextlib import contextmanager
 
 from cachy.standin import StandIn, new_id, random_image, sse, tool_arguments, wanted_tool, words
+
 
 def lines(handler, *contents):
     "`contents` as ndjson"
@@ -196,5 +201,5 @@ def send_litellm_to(new_port):
     "Have LiteLLM connect to `new_port` on this machine"
     import httpx
     send_to(new_port, httpx)
-    from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport # last: its import makes calls
+    from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport  # last: its import makes calls
     lead(httpx, LiteLLMAiohttpTransport, 'handle_async_request')

@@ -1,4 +1,4 @@
-"Lines of a file, and a caller whose server answers each request differently."
+"Lines of a file, what they hold, and a caller whose server answers each request differently."
 import json
 
 import httpx
@@ -12,6 +12,8 @@ def line_for(number, body=None, size=0):
     call = Call('POST', 'http://127.0.0.1/v1', [('content-type', 'application/json')], json.dumps(dict(n=number)).encode())
     key = request_key(call)
     return key, write_line(key, call, Recording(200, {'content-type': 'text/plain'}, body if body is not None else f'answer {number} {"x" * size}'.encode()))
+
+def recordings(folder): return [json.loads(line) for line in (folder/'cachy.jsonl').read_text().splitlines()]
 
 class Caller:
     "Calls a server that answers each request differently"

@@ -1,12 +1,20 @@
 """Make the calls of the SDK matrix and print what they gave, as JSON: `python -m support.sdk_calls MODE FOLDER [PORT]`.
 
 The SDKs use their default addresses. Below `send` these lead to a stand-in at PORT; without a PORT nobody is there."""
-import asyncio, base64, importlib, io, json, os, sys, traceback
+import asyncio
+import base64
+import importlib
+import io
+import json
+import os
+import sys
+import traceback
 
 os.environ['GOOGLE_GENAI_REPLAYS_DIRECTORY'] = ''
 for name in ('CI', 'CACHY_MODE', 'GOOGLE_API_KEY'): os.environ.pop(name, None)
 from cachy import enable_cachy
 from support.providers import send_to
+
 
 def dump(item):
     "What an SDK gave, as plain data"
