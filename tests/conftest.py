@@ -1,5 +1,6 @@
-"What the tests share: the stand-in provider, and a guard against calls beyond this machine."
-import os, socket, sys
+"Fixtures of all tests: stand-ins, and a guard against calls beyond this machine."
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,8 @@ import pytest
 pytest_plugins = 'pytester' # pytest inside pytest, for the plugin
 
 os.environ.setdefault('LITELLM_LOCAL_MODEL_COST_MAP', 'True') # else LiteLLM fetches its price list at import
+os.environ['SSL_CERT_FILE'] = str(Path(__file__).parent/'support'/'certificate.pem') # each client reads it: one certificate takes 1 ms, all 50
 for name in ('CI', 'CACHY_MODE'): os.environ.pop(name, None) # the tests name their mode
-
-root = Path(__file__).parent.parent
-shared = root.parent/'shared'
 
 @pytest.fixture(autouse=True)
 def only_this_machine(monkeypatch):
@@ -27,12 +26,24 @@ def stand_in():
     from cachy.standin import StandIn
     with StandIn() as server: yield server
 
+@pytest.fixture(scope='module')
+def echo():
+    from support.echo import Echo
+    with Echo() as server: yield server
+
+@pytest.fixture
+def cached(tmp_path):
+    "Switches cachy on for what the stand-in answers"
+    from cachy import enable_cachy
+    def on(mode='auto', **options): return enable_cachy(tmp_path, doms=('127.0.0.1',), mode=mode, **options)
+    return on
+
 @pytest.fixture(autouse=True)
 def switched_off():
     "Each test leaves httpx as it found it"
     from cachy import disable_cachy
     from cachy.core import switch
     yield
-    left, replaced = list(switch.sessions), None
+    left = list(switch.sessions)
     disable_cachy()
     assert not left, f'a test left {left} on'

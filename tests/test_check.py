@@ -1,22 +1,26 @@
 "`cachy check`: what it reports, what it lets pass, and that it shows no credential."
-import base64, json, random, string, sys
+import base64
+import json
+import random
+import sys
 
 import pytest
+from support import shared
 
 from cachy.check import check, check_command, shapes_in, without_escapes
 from cachy.core import Call, Recording, write_line
-from conftest import shared
 
 key = 'sk-proj-Zk3vT9qLwX2mB7nR4cY8'
 def call_of(body=b'{"model": "m"}'): return Call('POST', 'https://api.openai.com/v1/chat/completions', [('content-type', 'application/json')], body)
-def line_of(body=b'{"text": "Hi"}', number=1, headers={'content-type': 'application/json'}, call=call_of()):
-    return write_line(f'{number:016x}', call, Recording(200, headers, body))
+def line_of(body=b'{"text": "Hi"}', number=1, headers=None, call=None):
+    if headers is None: headers = {'content-type': 'application/json'}
+    return write_line(f'{number:016x}', call or call_of(), Recording(200, headers, body))
 events = {'content-type': 'text/event-stream'}
 
-def found(tmp_path, content, env={}):
+def found(tmp_path, content, env=None):
     "Line and text of each finding that blocks, and of each note"
     (tmp_path/'cachy.jsonl').write_bytes(content)
-    findings = check(tmp_path/'cachy.jsonl', env)
+    findings = check(tmp_path/'cachy.jsonl', env or {})
     assert key not in repr(findings) and key[8:] not in repr(findings)
     return [(finding.line, finding.what) for finding in findings if finding.blocks], [(finding.line, finding.what) for finding in findings if not finding.blocks]
 

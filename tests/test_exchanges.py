@@ -1,13 +1,19 @@
 "All of the real recorded exchanges: keys against an oracle of the test's own, and replays against what the server sent."
-import asyncio, json, logging, re, sys
+import asyncio
+import json
+import logging
+import re
+import sys
 from collections import defaultdict
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx, httpx2, pytest
+import httpx
+import httpx2
+import pytest
+from support import shared
 
 from cachy import enable_cachy
-from cachy.core import is_error, read_call, request_key
-from conftest import shared
+from cachy.core import read_call, request_key
 
 sys.path.insert(0, str(shared/'exchanges'))
 pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')

@@ -1,12 +1,16 @@
 "The project itself: notebooks run, the modules and the README are what the notebooks say, nothing is imported before its time."
-import os, shutil, subprocess, sys
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support import root
 
+sys.path.insert(0, str(root/'tools'))
 from readme import readme
 
-root = Path(__file__).parent.parent
 notebooks = sorted((root/'nbs').glob('*.ipynb'))
 bin_folder = Path(sys.executable).parent
 

@@ -1,83 +1,23 @@
-"The HTTP libraries beside httpx: what one records the others replay, streams stay live, and nothing goes past the cache in silence."
-import asyncio, concurrent.futures, io, json, os, pickle, subprocess, sys, threading, time
+"The HTTP libraries beside httpx: what one records the others replay, streams stay live, and nothing is recorded twice."
+import asyncio
+import concurrent.futures
+import io
+import json
+import pickle
+import threading
+import time
 from json import dumps
 
-import httpx, httpx2, pytest
+import httpx
+import pytest
+from support import python
+from support.http_libraries import aiohttp, chat, plain, requests, streamed, streams, urllib3, urllib3_request
+from support.providers import provider_server
+from support.recordings import recordings
 
-aiohttp, requests, urllib3 = (pytest.importorskip(name) for name in ('aiohttp', 'requests', 'urllib3'))
 from cachy import enable_cachy
 from cachy.core import CachyMiss
 from cachy.standin import StandIn
-from conftest import root
-from stack_providers import provider
-from stack_sdks import cases
-
-def chat(**fields): return dict(model='m', messages=[dict(role='user', content='Say hi, ü')], **fields)
-
-# one function for each library: it yields the body as it comes
-
-def urllib3_request(method, url, json=None, pool=None, **options):
-    if json is not None: options.update(body=dumps(json), headers={**options.get('headers', {}), 'content-type': 'application/json'})
-    return (pool or urllib3.PoolManager()).request(method, url, **options)
-
-def by_httpx(library):
-    def pieces(url, **options):
-        with library.Client(timeout=20, verify=False) as client, client.stream(options.pop('method', 'POST'), url, **options) as response:
-            yield from response.iter_bytes()
-    return pieces
-
-def by_requests(url, **options):
-    with requests.request(options.pop('method', 'POST'), url, stream=True, **options) as response: yield from response.iter_content(None)
-
-def by_urllib3(url, **options):
-    response = urllib3_request(options.pop('method', 'POST'), url, preload_content=False, timeout=20, **options)
-    yield from response.stream()
-    response.release_conn()
-
-def by_httpx_async(library):
-    async def pieces(url, **options):
-        async with library.AsyncClient(timeout=20, verify=False) as client, client.stream(options.pop('method', 'POST'), url, **options) as response:
-            async for piece in response.aiter_bytes(): yield piece
-    return pieces
-
-async def by_aiohttp(url, **options):
-    async with aiohttp.ClientSession() as client, client.request(options.pop('method', 'POST'), url, **options) as response:
-        async for piece in response.content.iter_any(): yield piece
-
-streams = {'httpx': by_httpx(httpx), 'httpx2': by_httpx(httpx2), 'async httpx': by_httpx_async(httpx), 'async httpx2': by_httpx_async(httpx2),
-    'requests': by_requests, 'urllib3': by_urllib3, 'async aiohttp': by_aiohttp}
-
-def plain(name, url, **options):
-    "The whole body, by the way that most people ask for it"
-    method = options.pop('method', 'POST')
-    if name == 'requests': return requests.request(method, url, **options).content
-    if name == 'urllib3': return urllib3_request(method, url, **options).data
-    if not name.startswith('async'): return dict(httpx=httpx, httpx2=httpx2)[name].request(method, url, verify=False, **options).content
-    async def ask():
-        if name == 'async aiohttp':
-            async with aiohttp.ClientSession() as client, client.request(method, url, **options) as response: return await response.read()
-        async with dict(httpx=httpx, httpx2=httpx2)[name.split()[1]].AsyncClient(verify=False) as client: return (await client.request(method, url, **options)).content
-    return asyncio.run(ask())
-
-def streamed(name, url, on_piece=lambda piece: None, **options):
-    "The pieces of the body"
-    pieces = []
-    def keep(piece):
-        pieces.append(piece)
-        on_piece(piece)
-    async def ask():
-        async for piece in streams[name](url, **options): keep(piece)
-    if name.startswith('async'): asyncio.run(ask())
-    else:
-        for piece in streams[name](url, **options): keep(piece)
-    return pieces
-
-@pytest.fixture
-def cached(tmp_path):
-    def on(mode='auto', **options): return enable_cachy(tmp_path, doms=('127.0.0.1',), mode=mode, **options)
-    return on
-
-def recordings(folder): return [json.loads(line) for line in (folder/'cachy.jsonl').read_text().splitlines()]
 
 odd = '/v1/ä b/m%3Ax:y/chat/completions?b=a b&a=%7E&c=[1]|{}&d=%2F'
 
@@ -151,7 +91,8 @@ def test_answers_with_a_length(name, stand_in, tmp_path, cached):
     answer_with_length(stand_in, 1)
     with cached():
         for ask in (plain, streamed):
-            with pytest.raises(Exception): ask(name, stand_in.url + '/length', json={})
+            with pytest.raises(Exception) as error: ask(name, stand_in.url + '/length', json={})
+            assert type(error.value).__module__.partition('.')[0] == name.split()[-1]
         assert not (tmp_path/'cachy.jsonl').exists()
         answer_with_length(stand_in)
         answers = [plain(name, stand_in.url + '/length', json={}), b''.join(streamed(name, stand_in.url + '/length', json=dict(stream=True)))]
@@ -405,22 +346,6 @@ def test_hosts_beyond_doms_pass(stand_in, tmp_path):
         for name in streams: plain(name, stand_in.url + '/v1/chat/completions', json=chat())
     assert stand_in.calls == len(streams) and not (tmp_path/'cachy.jsonl').exists()
 
-def test_all_is_as_it_was_afterwards(cached):
-    import requests.adapters
-    places = (requests.adapters.HTTPAdapter, 'send'), (urllib3.HTTPConnectionPool, 'urlopen'), (aiohttp.ClientSession, '_request')
-    before = [vars(cls)[name] for cls, name in places]
-    with cached(), cached('off'): assert all(vars(cls)[name] is not original for (cls, name), original in zip(places, before))
-    assert [vars(cls)[name] for cls, name in places] == before
-
-def run(code, *arguments):
-    result = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True, cwd=root, timeout=60)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-def test_nothing_is_imported_before_it_is_used(tmp_path):
-    code = "import sys; from cachy import enable_cachy; enable_cachy(sys.argv[1]); print([name for name in ('httpx', 'requests', 'urllib3', 'aiohttp', 'cachy.stacks') if name in sys.modules])"
-    assert run(code, tmp_path) == '[]\n'
-
 def test_libraries_imported_afterwards_are_patched(stand_in, tmp_path):
     code = '''
 import asyncio, sys
@@ -434,33 +359,8 @@ async def ask():
         async with client.post('v1/chat/completions', json=dict(model='m', messages=[])) as response: print((await response.json())['id'])
 asyncio.run(ask())
 '''
-    first, second = run(code, tmp_path, stand_in.url + '/v1/chat/completions').split()
+    first, second = python('-c', code, tmp_path, stand_in.url + '/v1/chat/completions').stdout.split()
     assert first == second and stand_in.calls == 1
-
-# past the cache
-
-def test_websockets_ring_the_alarm(cached, caplog):
-    websockets = pytest.importorskip('websockets')
-    import websockets.sync.client, websockets.asyncio.client
-    def by_websockets(): websockets.sync.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1)
-    async def open_socket():
-        async with websockets.asyncio.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1): pass
-    def by_asyncio(): asyncio.run(open_socket())
-    async def open_aiohttp():
-        async with aiohttp.ClientSession() as client, client.ws_connect('ws://127.0.0.1:9/v1/realtime'): pass
-    def by_aiohttp(): asyncio.run(open_aiohttp())
-    ways = [by_websockets, by_asyncio, by_aiohttp]
-    try: import websocket
-    except ImportError: pass
-    else: ways.append(lambda: websocket.create_connection('ws://127.0.0.1:9/v1/realtime', timeout=1))
-    for way in ways:
-        caplog.clear()
-        with cached():
-            for _ in range(2):
-                with pytest.raises(OSError): way()
-        assert caplog.text.count('127.0.0.1 is called past the cache') == 1 and 'test_stacks, line' in caplog.text, way
-        with cached('replay'), pytest.raises(CachyMiss, match='127.0.0.1 is called past the cache'): way()
-    with enable_cachy(mode='replay'), pytest.raises(OSError): by_websockets() # a host that is not cached
 
 def test_urls_that_are_none(cached):
     async def ask(url):
@@ -482,109 +382,6 @@ def test_middlewares_of_others_are_outside(stand_in, tmp_path, cached):
         assert len(answers) == stand_in.calls == 2
     assert recordings(tmp_path)[1]['request']['headers'] == {'anthropic-beta': 'a feature'}
 
-def test_grpc_rings_the_alarm(cached, caplog):
-    grpc = pytest.importorskip('grpc')
-    ask = lambda channel: channel.unary_unary('/service/method')(b'', timeout=1)
-    async def ask_async():
-        import grpc.aio
-        async with grpc.aio.insecure_channel('dns:///127.0.0.1:9') as channel: return await ask(channel)
-    with grpc.insecure_channel('127.0.0.1:9') as channel: # made before
-        for way in (lambda: ask(channel), lambda: channel.unary_unary('/service/method').future(b'').result(1), lambda: asyncio.run(ask_async())):
-            caplog.clear()
-            with cached():
-                for _ in range(2):
-                    with pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
-            assert caplog.text.count('127.0.0.1 is called past the cache, through gRPC, by test_stacks, line') == 1
-            with cached('replay'), pytest.raises(CachyMiss, match='127.0.0.1 is called past the cache, through gRPC'): way()
-            with cached('off'), pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
-
-def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
-    xai_sdk = pytest.importorskip('xai_sdk')
-    from xai_sdk.chat import user
-    def ask(client, name='sample'):
-        chat = client.chat.create(model='grok-4')
-        chat.append(user('Say hi'))
-        return getattr(chat, name)()
-    async def ask_async(): return await ask(xai_sdk.AsyncClient(api_key='xai-0123456789'))
-    client = xai_sdk.Client(api_key='xai-0123456789') # made before
-    with enable_cachy(tmp_path, mode='replay'):
-        for way in (lambda: ask(client), lambda: list(ask(client, 'stream')), lambda: asyncio.run(ask_async())):
-            with pytest.raises(CachyMiss, match='api.x.ai is called past the cache, through gRPC, by xai_sdk[.a-z]* for test_stacks, line'): way()
-    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'):
-        local = xai_sdk.Client(api_key='xai-0123456789', api_host='127.0.0.1:9', use_insecure_channel=True, timeout=1)
-        for _ in range(2):
-            with pytest.raises(Exception, match='UNAVAILABLE|DEADLINE'): ask(local)
-    assert caplog.text.count('127.0.0.1 is called past the cache') == 1
-
-def test_doors_imported_afterwards_ring_the_alarm(tmp_path):
-    for name in ('grpc', 'websockets'): pytest.importorskip(name)
-    code = '''
-import asyncio, sys
-from cachy import enable_cachy
-from cachy.core import CachyMiss
-enable_cachy(sys.argv[1], doms=('127.0.0.1',), mode='replay')
-import grpc, websockets, websockets.sync.client
-async def ask_async():
-    async with grpc.aio.insecure_channel('127.0.0.1:9') as channel: await channel.unary_unary('/service/method')(b'', timeout=1)
-async def open_async():
-    async with websockets.connect('ws://127.0.0.1:9'): pass
-for way in (lambda: grpc.insecure_channel('127.0.0.1:9').unary_stream('/service/method')(b'', timeout=1), lambda: asyncio.run(ask_async()),
-        lambda: asyncio.run(open_async()), lambda: websockets.sync.client.connect('ws://127.0.0.1:9')):
-    try: way()
-    except CachyMiss as miss: print(miss)
-'''
-    assert run(code, tmp_path).count('127.0.0.1 is called past the cache') == 4
-
-# real SDKs, recorded in one process and replayed in another
-
-def ask_sdks(folder, mode, url, *names):
-    result = subprocess.run([sys.executable, str(root/'tests'/'stack_sdks.py'), str(folder), mode, url, *names], capture_output=True, text=True, cwd=root, timeout=180,
-        env={**os.environ, 'PYTHONPATH': str(root)})
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
-
-@pytest.fixture(scope='module')
-def asked(tmp_path_factory):
-    "What the SDKs answered: live, and on a replay in a new process with the stand-in stopped"
-    folder = tmp_path_factory.mktemp('sdks')
-    with provider() as stand_in: first = ask_sdks(folder, 'auto', stand_in.url)
-    assert not [secret for secret in ('0123456789', 's' * 40) if secret in (folder/'cachy.jsonl').read_text()], 'a credential is in the file'
-    return first, ask_sdks(folder, 'replay', stand_in.url), stand_in.calls
-
-@pytest.mark.parametrize('name', cases)
-def test_an_sdk_replays(name, asked):
-    first, second, _ = asked
-    live = first['results'][name]
-    if 'missing' in live: pytest.skip(live['missing'])
-    assert 'answer' in live, live['error']
-    assert second['results'][name] == live
-
-def test_each_call_was_made_once_and_replayed_once(asked):
-    first, second, calls = asked
-    assert first['counts']['recorded'] + first['counts'].get('not recorded', 0) == calls # not recorded: looks at jobs that were still running
-    assert second['counts'] == dict(replayed=first['counts']['recorded'])
-
-def test_litellm_records_once(tmp_path):
-    pytest.importorskip('litellm')
-    code = '''
-import asyncio, json, sys
-from cachy import enable_cachy
-session = enable_cachy(sys.argv[1], doms=('127.0.0.1',), mode='auto')
-import litellm
-options = dict(model='openai/m', messages=[dict(role='user', content='hi')], api_base=sys.argv[2] + '/v1', api_key='sk-0123456789')
-async def ask():
-    for _ in range(2):
-        await litellm.acompletion(**options)
-        async for chunk in await litellm.acompletion(stream=True, **options): pass
-        await litellm.acompletion(**dict(options, model='anthropic/m', api_base=sys.argv[2]))
-asyncio.run(ask())
-print(json.dumps([session.counts, 'aiohttp' in sys.modules]))
-'''
-    with provider() as stand_in:
-        counts, uses_aiohttp = json.loads(run(code, tmp_path, stand_in.url).splitlines()[-1])
-        assert counts == dict(recorded=3, replayed=3) and uses_aiohttp
-        assert stand_in.calls == len(recordings(tmp_path)) == 3
-
 # Bedrock
 
 def bedrock(url):
@@ -600,7 +397,7 @@ def converse_stream(url, on_event=lambda event: None, text='Say hi'):
 
 def test_bedrock_streams_are_live_while_recorded(tmp_path, cached):
     reported, late = threading.Semaphore(1), []
-    with provider() as stand_in, cached():
+    with provider_server() as stand_in, cached():
         bedrock(stand_in.url)
         stand_in.gate = lambda number: reported.acquire(timeout=3) or late.append(number)
         events = converse_stream(stand_in.url, lambda event: reported.release())
@@ -609,7 +406,7 @@ def test_bedrock_streams_are_live_while_recorded(tmp_path, cached):
         assert stand_in.calls == 1 and recordings(tmp_path)[0]['headers']['content-type'] == 'application/vnd.amazon.eventstream'
 
 def test_bedrock_answers_that_are_not_whole(tmp_path, cached):
-    with provider() as stand_in, cached():
+    with provider_server() as stand_in, cached():
         client = bedrock(stand_in.url)
         with pytest.raises(Exception, match='throttlingException'): converse_stream(stand_in.url, text='be throttled')
         stand_in.cut_after = 3
@@ -626,7 +423,7 @@ def test_a_bedrock_body_reads_as_live(tmp_path, cached):
         yield [len(ask().read(10)), list(ask().iter_lines()), list(ask().iter_chunks(7)), json.load(ask())]
         body = ask()
         yield body.read(5), body.tell(), body.read(), body.read()
-    with provider() as stand_in:
+    with provider_server() as stand_in:
         with cached(): live = list(looks(stand_in.url))
         assert stand_in.calls == 1
     with cached('replay'): assert list(looks(stand_in.url)) == live
@@ -643,7 +440,7 @@ def test_google_genai_streams_are_live_while_recorded(tmp_path, cached):
             reported.release()
         await client.aio.aclose()
         return texts
-    with provider() as stand_in, cached():
+    with provider_server() as stand_in, cached():
         stand_in.gate = lambda number: reported.acquire(timeout=3) or late.append(number)
         texts = asyncio.run(ask(stand_in.url))
         stand_in.gate = None

@@ -1,23 +1,20 @@
-"""Make the calls of the SDK matrix and print what they gave, as JSON: `python sdk_calls.py MODE FOLDER [PORT]`.
+"""Make the calls of the SDK matrix and print what they gave, as JSON: `python -m support.sdk_calls MODE FOLDER [PORT]`.
 
 The SDKs use their default addresses. Below `send` these lead to a stand-in at PORT; without a PORT nobody is there."""
-import asyncio, base64, importlib, io, json, os, sys, traceback
+import asyncio
+import base64
+import importlib
+import io
+import json
+import os
+import sys
+import traceback
 
 os.environ['GOOGLE_GENAI_REPLAYS_DIRECTORY'] = ''
 for name in ('CI', 'CACHY_MODE', 'GOOGLE_API_KEY'): os.environ.pop(name, None)
 from cachy import enable_cachy
+from support.providers import send_to
 
-def route(library, port):
-    "Lead what the clients of `library` send to the stand-in"
-    def led(request):
-        if port is None: raise library.ConnectError(f'nobody is there for {request.url}')
-        request.extensions.pop('sni_hostname', None)
-        url = request.url.copy_with(scheme='http', host='127.0.0.1', port=port)
-        return library.Request(request.method, url, headers=request.headers.raw, stream=request.stream, extensions=request.extensions)
-    handle, handle_async = library.HTTPTransport.handle_request, library.AsyncHTTPTransport.handle_async_request
-    library.HTTPTransport.handle_request = lambda self, request: handle(self, led(request))
-    async def routed(self, request): return await handle_async(self, led(request))
-    library.AsyncHTTPTransport.handle_async_request = routed
 
 def dump(item):
     "What an SDK gave, as plain data"
@@ -150,6 +147,6 @@ if __name__ == '__main__':
     mode, folder, port = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None
     if mode != 'replay': os.environ.update({name: 'sk-of-the-test-0123456789' for name in ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY')})
     session = enable_cachy(folder, mode=mode)
-    for name in ('httpx', 'httpx2'): route(importlib.import_module(name), port)
+    send_to(port, *map(importlib.import_module, ('httpx', 'httpx2')))
     for calls in (openai_calls, anthropic_calls, gemini_calls): calls()
     print(json.dumps(dict(results=results, counts=session.counts, openai=importlib.import_module('openai').__version__)))

@@ -1,22 +1,31 @@
 "Nothing is lost: many writers, killed writers, and every bad condition of the file. `CACHY_FULL=1` runs the full sizes."
-import asyncio, errno, json, os, random, signal, subprocess, sys, tempfile, textwrap, threading, time
+import asyncio
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx, pytest
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import environment, root
+from support.oracle import good_keys, good_line, last_recording
+from support.property import many
+from support.recordings import Caller, hosts, line_for
 
-from cachy import core, enable_cachy
-from cachy.core import Call, Recording, Recordings, read_line, request_key, write_line
-from conftest import root
+from cachy import CachyMiss, core, enable_cachy
+from cachy.core import Recordings, read_line
 
 full = os.environ.get('CACHY_FULL') == '1'
-hosts = ('127.0.0.1',)
-
-def line_for(number, body=None, size=0):
-    "Key and line of the recording with `number`"
-    call = Call('POST', 'http://127.0.0.1/v1', [('content-type', 'application/json')], json.dumps(dict(n=number)).encode())
-    key = request_key(call)
-    return key, write_line(key, call, Recording(200, {'content-type': 'text/plain'}, body if body is not None else f'answer {number} {"x" * size}'.encode()))
 
 def whole_lines(path):
     "Key: answer of each line of the file; each must be whole"
@@ -24,8 +33,8 @@ def whole_lines(path):
 
 def start(code, *args):
     "A process of its own that runs `code`"
-    return subprocess.Popen([sys.executable, '-c', textwrap.dedent(code), *map(str, args)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True)
+    return subprocess.Popen([sys.executable, '-c', textwrap.dedent(code), *map(str, args)], cwd=root, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 def finish(process, seconds=300):
     try: out, err = process.communicate(timeout=seconds)
@@ -127,9 +136,8 @@ def test_sigkill_at_random_moments(tmp_path):
     # the process that is killed is forked from one that imported everything, so that the moments fall into the writing
     code = '''
         import os, random, signal, sys, time
-        sys.path.insert(0, 'tests')
         from cachy.core import Recordings
-        from test_durability import line_for
+        from support.recordings import line_for
         dice = random.Random(int(sys.argv[3]))
         for kill in range(int(sys.argv[2])):
             lines = [line_for(kill * 1000 + i, size=dice.choice((0, 5_000, 300_000)))[1] for i in range(30)]
@@ -187,19 +195,6 @@ def folder():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         yield Path(folder)
-
-class Caller:
-    "Calls a server that answers each request differently"
-    def __init__(self):
-        self.calls = 0
-        self.client = httpx.Client(transport=httpx.MockTransport(self.answer))
-    def answer(self, request):
-        self.calls += 1
-        return httpx.Response(200, text=f'{request.content.decode()} answered, call {self.calls}')
-    def ask(self, content):
-        "The answer, and whether it is a hit"
-        before = self.calls
-        return self.client.post('http://127.0.0.1/v1', content=content).text, self.calls == before
 
 def append(path, data):
     with open(path, 'ab') as file: file.write(data)
@@ -302,7 +297,7 @@ def test_conditions_that_stand_in_the_way(name, folder, caplog):
             assert again[1] == records and (not records or again[0] == new[0])
     warnings = [record.message for record in caplog.records]
     expected = wanted * (2 if name == 'file read-only' else 1) # each answer that was not recorded says so
-    assert len(warnings) == len(expected) and all(part in message for part, message in zip(expected, warnings)), warnings
+    assert len(warnings) == len(expected) and all(part in message for part, message in zip(expected, warnings, strict=True)), warnings
     if path.parent.exists(): os.chmod(path.parent, 0o777)
     if path.is_file(): os.chmod(path, 0o666)
 
@@ -310,9 +305,8 @@ def test_disk_full(tmp_path):
     "A limit on the file's size makes a write end in the middle, as a full disk does"
     code = '''
         import resource, signal, sys
-        sys.path.insert(0, 'tests')
         from cachy import enable_cachy
-        from test_durability import Caller, hosts
+        from support.recordings import Caller, hosts
         caller = Caller()
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         with enable_cachy(sys.argv[1], doms=hosts, mode='auto') as session:
@@ -409,7 +403,7 @@ def test_a_lock_that_is_never_given_back(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not core.fcntl, reason='needs flock')
 def test_writers_wait_for_the_lock(tmp_path):
-    path, (key, line) = tmp_path/'cachy.jsonl', line_for(1)
+    path, (_, line) = tmp_path/'cachy.jsonl', line_for(1)
     with open(path, 'ab') as other:
         core.fcntl.flock(other, core.fcntl.LOCK_EX)
         writer = threading.Thread(target=Recordings(path).add, args=[line])
@@ -454,3 +448,36 @@ def test_readers_while_writers_write(tmp_path):
     stop.set()
     for reader in readers: reader.join()
     assert problems == [] and len(Recordings(path)) == 400
+
+line_parts = st.sampled_from([b'{"key":"', *(key.encode() for key in good_keys), b'",', b'"response":"', b'"}', b'}', b'\n', b'\r\n', b'\0', b'\xef\xbb\xbf', b'{', b'[', b'"headers":', b'{"a":"\\ud800"},', b'"status_code":', b'999', b'true,',
+    b'"elapsed":1e400,', b'"elapsed":NaN,', b'"binary":true,', b'<<<<<<< HEAD\n', b'=======\n', b'0123abcd', b'null', b'\xff', b'\xed\xa0\x80', '\u2028'.encode(), b'\\'])
+noise = st.lists(st.one_of(st.lists(line_parts, max_size=12).map(b''.join), st.binary(max_size=40), st.sampled_from([good_line(number, f'answer {number}') for number in range(3)])), max_size=8)
+
+@many
+@given(noise, noise)
+def test_random_bytes_in_the_file(tmp_path_factory, before, more):
+    path = tmp_path_factory.getbasetemp()/'random.jsonl'
+    path.write_bytes(b''.join(before))
+    reader = Recordings(path)
+    for _ in range(2):
+        for key in good_keys:
+            found = reader.find(key)
+            wanted = last_recording(path.read_bytes(), key)
+            assert (found.body, found.status) == wanted if wanted else found is None
+        len(reader)
+        with open(path, 'ab') as file: file.write(b''.join(more))
+
+@pytest.mark.parametrize('fields', ['"elapsed":1e400', '"elapsed":NaN', '"elapsed":-1', '"elapsed":"1"', '"elapsed":true', '"elapsed":1e8', '"status_code":99', '"status_code":999', '"status_code":1000', '"status_code":true', '"status_code":"200"',
+    '"headers":[]', '"headers":"x"', '"headers":["x"]', '"headers":{"a":1,"b":null}', '"headers":{"a":"\\ud800"}', '"headers":{"\\ud800":"a"}', '"headers":{"a":"\u00e9\u2028"}', '"headers":{"Content-Encoding":"gzip"}', '"headers":{"content-type":"text/plain; charset=nonsense"}',
+    '"binary":true', '"binary":0', '"unknown":[1]', '"response":null', '"key":5', '"key":"' + 'f' * 16 + '"'])
+def test_odd_fields(fields, tmp_path):
+    "A line with a strange field is read or skipped, and a recording that is read can be replayed"
+    line = f'{{"key":"{good_keys[0]}",{fields},"response":"answer"}}\n'.encode()
+    (tmp_path/'cachy.jsonl').write_bytes(line + good_line(1, 'answer 1'))
+    wanted = last_recording(line, good_keys[0])
+    with enable_cachy(tmp_path, mode='replay') as session, httpx.Client() as client:
+        assert session.file.find(good_keys[1]).body == b'answer 1'
+        for stream in (False, True):
+            request = httpx.Request('POST', 'https://api.openai.com/v1', content=b'0')
+            if wanted: assert (client.send(request, stream=stream).read(), client.send(request).status_code) == wanted
+            else: pytest.raises(CachyMiss, client.send, request, stream=stream)

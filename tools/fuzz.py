@@ -1,16 +1,34 @@
 """A coverage-guided search for bytes that make the reader or the key raise, or give a wrong answer. Not part of the tests: it
-needs `pip install atheris`, and runs as long as it is told: `python tests/fuzz.py reader|key|check -max_total_time=600`."""
-import json, logging, sys, tempfile
+needs `pip install atheris`, and runs as long as it is told: `python tools/fuzz.py reader|key|check -max_total_time=600`."""
+import json
+import logging
+import sys
+import tempfile
 from pathlib import Path
 
 import atheris
 
-sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
-with atheris.instrument_imports(include=['cachy']): import cachy.check, cachy.core, cachy.older
+root = Path(__file__).parent.parent
+sys.path[:0] = [str(root), str(root/'tests')]
+with atheris.instrument_imports(include=['cachy']):
+    import cachy.check
+    import cachy.core
+    import cachy.older
 
 import httpx
-from cachy.core import Call, Recordings, build_response, credentials, leaks, outline_request, read_call, read_line, request_key, write_line
-from test_key_property import good_keys, good_line, last_recording, oracle, shuffled
+from support.oracle import good_keys, good_line, last_recording, oracle, shuffled
+
+from cachy.core import (
+    Recordings,
+    build_response,
+    credentials,
+    leaks,
+    outline_request,
+    read_call,
+    read_line,
+    request_key,
+    write_line,
+)
 
 logging.disable(logging.CRITICAL)
 path = Path(tempfile.mkdtemp(dir='/dev/shm' if Path('/dev/shm').is_dir() else None))/'cachy.jsonl' # in memory: faster

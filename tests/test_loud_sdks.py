@@ -1,14 +1,21 @@
 "Replay without keys and network, and misses, through OpenAI's, Anthropic's and Google's SDKs and LiteLLM: plain, in tasks, in threads, in Jupyter."
-import asyncio, logging, os, sys, textwrap, time
+import asyncio
+import logging
+import os
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-import anyio, nbformat, pytest
+import anyio
+import nbformat
+import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
+from support import environment
+from support.miss_calls import sdks
 
-from cachy import CachyMiss, disable_cachy, enable_cachy
+from cachy import CachyMiss, enable_cachy
 from cachy.core import Session, key_variables
-from conftest import root
-from miss_calls import sdks
 
 known, unknown = 'Tell me about cats', 'Tell me about dogs'
 
@@ -98,49 +105,55 @@ if {cut}:
     os.environ['CI'] = 'true'
 else: os.environ.update(dict.fromkeys({variables}, 'sk-real-0123456789abcdef'))
 before = dict(os.environ)
-sys.path.insert(0, {tests!r})
+os.chdir({folder!r})
 from cachy import disable_cachy, enable_cachy
+
 session = enable_cachy({folder!r}, doms=('127.0.0.1',))
-from miss_calls import sdks
+from support.miss_calls import sdks
 '''
 
-def notebook(server, folder, cells, cut_off, kernel_env):
-    "Run `cells` in a kernel of their own; the notebook with its outputs"
-    first = cut.format(variables=key_variables, cut=cut_off, tests=str(root/'tests'), folder=str(folder))
+@pytest.fixture(scope='module')
+def kernel():
+    "A kernel for all notebooks that replay, since SDKs take long to import"
+    manager = KernelManager(kernel_name='python3')
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+def notebook(folder, cells, cut_off, kernel=None):
+    "Run `cells` in `kernel`, or in one of their own; the notebook with its outputs"
+    first = cut.format(variables=key_variables, cut=cut_off, folder=str(folder))
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in [first, *cells]])
-    NotebookClient(book, timeout=120, kernel_name='python3', allow_errors=True, resources=dict(metadata=dict(path=str(folder)))).execute(env=kernel_env)
+    client = NotebookClient(book, km=kernel, timeout=120, kernel_name='python3', allow_errors=True, resources=dict(metadata=dict(path=str(folder))))
+    client.execute(env=environment(LITELLM_LOCAL_MODEL_COST_MAP='True'))
     return book
 
 def text_of(cell): return ''.join(output.get('text', '') for output in cell.outputs if output.get('name') == 'stdout')
 
-@pytest.fixture
-def kernel_env(): return {**os.environ, 'PYTHONPATH': str(root), 'LITELLM_LOCAL_MODEL_COST_MAP': 'True'}
-
-def test_a_notebook_replays_without_keys_and_network(stand_in, tmp_path, kernel_env):
+def test_a_notebook_replays_without_keys_and_network(stand_in, tmp_path, kernel):
     cells = [f'''plain, later, stream, stream_later = sdks[{name!r}]({stand_in.url!r})
 print(plain('One'), await later('Two'), stream('Three'), await stream_later('Four'))''' for name in sdks]
     cells += ['''disable_cachy() # the variable below is LiteLLM's own
 print(session.mode, [name for name in {**before, **os.environ} if before.get(name) != os.environ.get(name) and name != 'TIKTOKEN_CACHE_DIR'], session.counts['missed'], session.counts['not recorded'])''']
-    first = notebook(stand_in, tmp_path, cells, False, kernel_env)
+    first = notebook(tmp_path, cells, False)
     assert [output for cell in first.cells for output in cell.outputs if output.output_type == 'error'] == []
     calls, _ = stand_in.calls, stand_in.stop()
-    again = notebook(stand_in, tmp_path, cells, True, kernel_env)
+    again = notebook(tmp_path, cells, True, kernel)
     assert [output for cell in again.cells for output in cell.outputs if output.output_type == 'error'] == []
     assert [text_of(cell) for cell in again.cells[1:-1]] == [text_of(cell) for cell in first.cells[1:-1]] and 'One' in text_of(again.cells[1])
     assert text_of(first.cells[-1]) == 'auto [] 0 0\n' and text_of(again.cells[-1]) == 'replay [] 0 0\n'
     assert stand_in.calls == calls
 
-def test_a_miss_in_jupyter(recorded, kernel_env):
+def test_a_miss_in_jupyter(recorded, kernel):
     "Each cell ends with the miss, at once, and its message stands there whole; the next cell goes on"
     server, folder = recorded
     setup = f'''import anyio, asyncio, threading, time
-naps, real, real_async = [], time.sleep, asyncio.sleep
+naps, real, real_async, real_anyio = [], time.sleep, asyncio.sleep, anyio.sleep
 def nap(seconds): naps.append(seconds) if threading.current_thread() is threading.main_thread() and seconds > 0.01 else real(seconds) # the kernel naps 0.0005 s
 async def async_nap(seconds, *rest): naps.append(seconds) if seconds else await real_async(0)
 time.sleep, anyio.sleep = nap, async_nap
 async def gather(later): await asyncio.gather(*(later(text) for text in ({known!r}, {unknown!r})))'''
     cells = [cell for name in sdks for cell in (f'plain, later, *_ = sdks[{name!r}]({server.url!r})', f'plain({unknown!r})', f'await later({unknown!r})', 'await gather(later)')]
-    book = notebook(server, folder, [setup, *cells, "print(naps, session.counts['missed'])"], True, kernel_env)
+    book = notebook(folder, [setup, *cells, "print(naps, session.counts['missed'])\ntime.sleep, anyio.sleep = real, real_anyio"], True, kernel)
     missed = [cell for cell in book.cells if cell.source.startswith(('plain(', 'await'))]
     for cell in missed:
         error, = [output for output in cell.outputs if output.output_type == 'error']

@@ -1,10 +1,17 @@
-"""Two processes, one after the other, make the same calls through LiteLLM; the second one with the stand-in stopped.
-
-`python tests/litellm_table.py` prints the table of providers and calls, and exits with 1 where a result is not the same."""
-import asyncio, json, logging, os, subprocess, sys, tempfile, warnings
+"Two processes, one after the other, make the same calls through LiteLLM; the second one with the stand-in stopped."
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from support import environment, root
+from support.providers import provider_server, send_litellm_to
 
 replay_keys = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY') # cachy sets these in replay mode
 other_keys = ('MISTRAL', 'GROQ', 'AZURE', 'COHERE', 'OPENROUTER', 'XAI', 'TOGETHERAI', 'FIREWORKS')
@@ -32,12 +39,16 @@ models = { # provider: kind of call: model; `chat` also serves `text` and `respo
 }
 exceptions = {} # (provider, call): why it is not the same, or cannot be called
 
-def environment(keys=()):
-    "What LiteLLM needs to make any call, with API keys that nobody has"
+def settings(keys=()):
+    "What LiteLLM needs in the environment to make any call, with API keys that nobody has"
     names = [*keys, *(f'{name}_API_KEY' for name in other_keys)]
     return {name: f'none-{name.lower()}' for name in names} | dict(LITELLM_LOCAL_MODEL_COST_MAP='True', HF_HUB_OFFLINE='1',
         AZURE_API_BASE='https://me.openai.azure.com', AZURE_API_VERSION='2025-03-01-preview',
         AWS_ACCESS_KEY_ID='AKIANOBODY0000000000', AWS_SECRET_ACCESS_KEY='none-aws-secret-key', AWS_REGION_NAME='us-east-1')
+
+def litellm_environment(keys=(), **more):
+    "The environment of a process that calls through LiteLLM, with no other API keys"
+    return environment([name for name in os.environ if name.endswith('_API_KEY')], **{**settings(keys), **more})
 
 # --- in the process that calls ---
 
@@ -98,8 +109,7 @@ def run_calls(port, folder, mode):
         litellm.suppress_debug_info = True
         logging.getLogger('LiteLLM').setLevel(logging.CRITICAL)
         logging.getLogger('LiteLLM Router').setLevel(logging.CRITICAL)
-        from providers import send_to
-        send_to(port)
+        send_litellm_to(port)
         for provider in models:
             for name, call in calls_of(provider).items():
                 try:
@@ -121,22 +131,40 @@ async def end_tasks():
 
 # --- in the process that compares ---
 
-def in_process(port, folder, mode, keys=()):
-    "The results of `run_calls` in a new process"
-    out = Path(folder)/f'{mode}-{os.urandom(4).hex()}.json'
-    env = {name: value for name, value in os.environ.items() if not name.endswith('_API_KEY')} | environment(keys)
-    subprocess.run([sys.executable, __file__, 'calls', str(port), str(folder), mode, str(out)], env=env, check=True, timeout=280)
-    return json.loads(out.read_text())
+class Player:
+    "A process of its own that plays scenes of `support.litellm_scenes`; LiteLLM is imported once for all of them"
+    def __init__(self, keys=(), **env):
+        self.folder = tempfile.TemporaryDirectory()
+        self.errors = open(Path(self.folder.name)/'stderr', 'w+')
+        self.process = subprocess.Popen([sys.executable, '-m', 'support.litellm_scenes'], cwd=root, env=litellm_environment(keys, **env),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+    def play(self, scene, folder, port=0, mode='auto'):
+        "What `scene` gives"
+        out, timer = Path(self.folder.name)/'out.json', threading.Timer(280, self.process.kill)
+        timer.start()
+        print(json.dumps([scene, port, str(folder), mode, str(out)]), file=self.process.stdin, flush=True)
+        for line in self.process.stdout:
+            if line == 'played\n': break
+        else:
+            self.errors.seek(0)
+            raise AssertionError(f'{scene} failed: {self.errors.read()[-3000:]}')
+        timer.cancel()
+        return json.loads(out.read_text())
+    def __enter__(self): return self
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+        self.folder.cleanup()
 
-def compare():
+def compare(recorder, replayer):
     "Both processes, one after the other: rows `(provider, call, outcome)`, and what the second process did"
-    from providers import provider_server
     with tempfile.TemporaryDirectory() as folder:
         with provider_server() as server:
             port = server.server.server_port
-            first = in_process(port, folder, 'auto', replay_keys)
+            first = recorder.play('table', folder, port)
             made = server.calls
-        second = in_process(port, folder, 'replay')
+        second = replayer.play('table', folder, port, 'replay')
     rows = []
     for pair, one in first['results'].items():
         other, (provider, call) = second['results'].get(pair), pair.split('|')
@@ -148,31 +176,7 @@ def compare():
 def difference(one, other):
     "Where two texts, or lists of texts, part"
     one, other = str(one), str(other)
-    start = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return f'{one[max(start - 60, 0):start + 40]!r} and {other[max(start - 60, 0):start + 40]!r}'
 
-def table(rows):
-    "`rows` as a table of markdown"
-    names = list(dict.fromkeys(call for _, call, *_ in rows))
-    cells = {(provider, call): outcome for provider, call, outcome, _ in rows}
-    sign = lambda *pair: cells.get(pair, '').replace('equal', '=') + '*' * (pair in exceptions)
-    yield f'| | {" | ".join(names)} |'
-    yield '|---' * (len(names) + 1) + '|'
-    for provider in models: yield f'| {provider} | {" | ".join(sign(provider, name) for name in names)} |'
-
 def unexpected(rows): return [row for row in rows if (row[2] != 'equal') != ((row[0], row[1]) in exceptions)]
-
-if __name__ == '__main__':
-    if sys.argv[1:2] == ['calls']:
-        port, folder, mode, out = sys.argv[2:]
-        Path(out).write_text(json.dumps(run_calls(int(port), folder, mode)))
-    else:
-        rows, made, first, second = compare()
-        print(*table(rows), sep='\n')
-        print(f'\n{sum(row[2] == "equal" for row in rows)} of {len(rows)} pairs are equal.')
-        print(f'The first process made {made} calls ({first}), the second none ({second}).')
-        for provider, call, outcome, why in rows:
-            if outcome != 'equal': print(f'- {provider}, {call}: {outcome} ({exceptions.get((provider, call), "not expected")}) {why}')
-        for provider, call in exceptions:
-            if (provider, call, 'equal') in [row[:3] for row in rows]: print(f'- {provider}, {call}: equal, so no exception any more')
-        sys.exit(1 if unexpected(rows) else 0)

@@ -1,5 +1,9 @@
-"Ask a stand-in through real SDKs: `python stack_sdks.py FOLDER MODE URL` prints what each of them answers, as one JSON object."
-import asyncio, json, sys, tempfile, traceback
+"Ask a stand-in through real SDKs: `python -m support.stack_sdks FOLDER MODE URL [NAME ...]` prints what each of them answers, as one JSON object."
+import asyncio
+import json
+import sys
+import tempfile
+import traceback
 from pathlib import Path
 
 messages = [dict(role='user', content='Say hi')]
@@ -142,8 +146,10 @@ async def ollama_async(url):
     return (await client.chat('a', messages)).message.content, [part.message.content async for part in await client.chat('a', messages, stream=True)]
 
 def mistral(url):
-    try: from mistralai.client import Mistral
-    except ImportError: from mistralai import Mistral
+    try:
+        from mistralai.client import Mistral
+    except ImportError:
+        from mistralai import Mistral
     return Mistral(api_key='mi-0123456789', server_url=url + '/mistral')
 
 @case

@@ -1,13 +1,19 @@
-"A miss explains itself, and comes out of each SDK at once: what differs and why, and who gets to see it."
-import io, json, os, pickle, re, subprocess, sys
+"A miss explains itself: what differs, why, what to do; each call can be told, and a session says what happened."
+import asyncio
+import io
+import json
+import logging
+import pickle
+import re
+import sys
 
-import httpx, pytest
+import httpx
+import pytest
+from support.asking import body, url
 
-import cachy.core
-from cachy import CachyMiss, enable_cachy
-from cachy.core import key_variables, normalizer
+from cachy import CachyMiss, core, enable_cachy
+from cachy.core import normalizer
 from cachy.miss import Difference, machine_pats, machine_texts
-from conftest import root
 
 here = ('127.0.0.1', 'localhost')
 secret = 'sk-secret-0123456789abcdef'
@@ -263,62 +269,12 @@ def test_patterns_are_fixed_points():
     text = clean(json.dumps(conversation()) + traceback)
     assert clean(text) == text and len(machine_pats) == len(machine_texts) >= 8
 
-def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
-    "Only the head of each line is read and only the nearest requests are parsed, however large the answers are"
-    ask = lambda i: dict(model='m', messages=[dict(role='user', content=f'Tell me about number {i}')])
-    recorded.echo = 'long ' * 50_000
-    with enable_cachy(tmp_path, doms=here, mode='auto'):
-        for i in range(60): send(recorded, ask(i))
-    size, parsed, loads, read = (tmp_path/'cachy.jsonl').stat().st_size, [], json.loads, []
-    class Counted(io.FileIO):
-        def read(self, size=-1):
-            data = super().read(size)
-            read.append(len(data))
-            return data
-    with enable_cachy(tmp_path, doms=here, mode='replay') as session:
-        assert len(session.file) == 64 # the index is there
-        monkeypatch.setattr(cachy.core, 'open', lambda path, mode: Counted(path), raising=False)
-        monkeypatch.setattr(json, 'loads', lambda text, **rest: parsed.append(len(text)) or loads(text, **rest))
-        with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
-    assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))
-    assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest
-
-def test_not_imported_before_a_miss(tmp_path, stand_in):
-    with enable_cachy(tmp_path, doms=here, mode='auto'): httpx.get(stand_in.url + '/v1/models')
-    code = f'''import sys, httpx
-from cachy import CachyMiss, enable_cachy
-with enable_cachy({str(tmp_path)!r}, doms=('127.0.0.1',), mode='replay'):
-    httpx.get('{stand_in.url}/v1/models')
-    assert 'cachy.miss' not in sys.modules and 'difflib' not in sys.modules
-    try: httpx.get('{stand_in.url}/v1/files')
-    except CachyMiss as miss: print('path' in str(miss), 'cachy.miss' in sys.modules)
-'''
-    done = subprocess.run([sys.executable, '-c', code], cwd=root, env={**os.environ, 'PYTHONPATH': str(root)}, capture_output=True, text=True, timeout=60)
-    assert done.stdout == 'True True\n', done.stderr
-
-def test_placeholders(tmp_path, monkeypatch):
-    "In replay mode, and only there, the four keys are set where they are missing, and taken back"
-    for name in (*key_variables, 'GOOGLE_API_KEY'): monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
-    before = dict(os.environ)
-    with enable_cachy(tmp_path, mode='replay'):
-        assert {name for name in os.environ if name not in before} == {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
-        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before # a placeholder would keep `load_dotenv` from setting the real key
-        assert 'OPENAI_API_KEY' in os.environ
-        os.environ['OPENAI_API_KEY'] = 'set meanwhile'
-    assert dict(os.environ) == before | {'OPENAI_API_KEY': 'set meanwhile'}
-    monkeypatch.delenv('OPENAI_API_KEY')
-    monkeypatch.setenv('GOOGLE_API_KEY', 'mine')
-    with enable_cachy(tmp_path, mode='replay'): assert 'GEMINI_API_KEY' not in os.environ
-    for mode in ('auto', 'record', 'off'):
-        with enable_cachy(tmp_path, mode=mode): assert 'OPENAI_API_KEY' not in os.environ
-
 def test_why_this_mode(stand_in, tmp_path, monkeypatch):
     monkeypatch.setenv('CI', 'true')
     def message(**options):
         with enable_cachy(tmp_path, doms=here, **options), pytest.raises(CachyMiss) as caught: httpx.get(stand_in.url + '/v1/models')
         return str(caught.value)
-    assert 'forbids calls, since CI=true\n' in message() and 'CACHY_MODE=auto pytest "tests/test_miss.py::test_why_this_mode"' in message()
+    assert 'forbids calls, since CI=true\n' in message() and 'CACHY_MODE=auto pytest "tests/test_loud.py::test_why_this_mode"' in message()
     monkeypatch.delenv('PYTEST_CURRENT_TEST')
     monkeypatch.setattr(sys, 'argv', ['/somewhere/zoo.py', '--key', secret])
     assert f'to record it: CACHY_MODE=auto python zoo.py, with the API key set; then commit {tmp_path/"cachy.jsonl"}' in message()
@@ -363,3 +319,32 @@ def test_the_session_tells_what_happened(stand_in, tmp_path):
     rows = dict(re.findall(r'<tr><th>(.*?)</th><td>(.*?)</td></tr>', session._repr_html_()))
     assert rows == dict(mode='auto (mode=&#x27;auto&#x27;)', file=f'{tmp_path}/cachy.jsonl', recordings='1', replayed='1', recorded='1', missed='0',
         **{'not recorded': '1', 'seconds saved': f'{session.saved:.1f}'})
+
+@pytest.mark.parametrize('ask', [lambda url: httpx.post(url, json=body), lambda url: asyncio.run(ask_async(url))])
+def test_miss_is_raised_at_once_and_logged(ask, stand_in, tmp_path, caplog):
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='replay') as session, pytest.raises(CachyMiss, match='no recording'): ask(url(stand_in))
+    assert stand_in.calls == 0 and session.counts == dict(missed=1)
+    assert [record.levelno for record in caplog.records if record.name == 'cachy'] == [logging.ERROR]
+
+async def ask_async(url):
+    async with httpx.AsyncClient() as client: return await client.post(url, json=body)
+
+def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
+    "Only the head of each line is read and only the nearest requests are parsed, however large the answers are"
+    ask = lambda i: dict(model='m', messages=[dict(role='user', content=f'Tell me about number {i}')])
+    recorded.echo = 'long ' * 50_000
+    with enable_cachy(tmp_path, doms=here, mode='auto'):
+        for i in range(60): send(recorded, ask(i))
+    size, parsed, loads, read = (tmp_path/'cachy.jsonl').stat().st_size, [], json.loads, []
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            read.append(len(data))
+            return data
+    with enable_cachy(tmp_path, doms=here, mode='replay') as session:
+        assert len(session.file) == 64 # the index is there
+        monkeypatch.setattr(core, 'open', lambda path, mode: Counted(path), raising=False)
+        monkeypatch.setattr(json, 'loads', lambda text, **rest: parsed.append(len(text)) or loads(text, **rest))
+        with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
+    assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))
+    assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest

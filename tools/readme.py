@@ -1,4 +1,4 @@
-"Write README.md from nbs/index.ipynb: `python tests/readme.py`. Only what is run and saved in the notebook gets there."
+"Write README.md from nbs/index.ipynb: `python tools/readme.py`. Only what is run and saved in the notebook gets there."
 import json
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def cell_to_markdown(cell):
 def readme():
     "The text of README.md"
     cells = json.loads((root/'nbs'/'index.ipynb').read_text(encoding='utf-8'))['cells']
-    head = '<!-- Made from nbs/index.ipynb by tests/readme.py. Do not edit. -->\n\n'
+    head = '<!-- Made from nbs/index.ipynb by tools/readme.py. Do not edit. -->\n\n'
     return head + '\n\n'.join(filter(None, map(cell_to_markdown, cells))) + '\n'
 
 if __name__ == '__main__': (root/'README.md').write_text(readme(), encoding='utf-8')
