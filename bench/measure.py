@@ -33,7 +33,9 @@ def limit_send(table, kept=kept):
 
 def write_recordings(folder, count, answer=plain, kept=kept, size=0):
     "A file of `count` recordings"
-    from cachy.core import Recording, read_call, request_key, write_line
+    from cachy.core import read_call
+    from cachy.file import Recording, write_line
+    from cachy.request import request_key
     recording = Recording(200, kept, answer, 0.8)
     with open(Path(folder)/'cachy.jsonl', 'wb') as file:
         for start in range(0, count, 1000):
@@ -66,7 +68,7 @@ def hit(count=1000, answer=plain, kept=kept, size=0, streamed=False):
                 if streamed: response.read()
             times = {'limit': [], 'first': [], 'again': []}
             for _ in range(3):
-                session.known.clear()
+                session.remembered_keys.clear()
                 session.file.forget()
                 len(session.file)
                 for request in asked:
@@ -154,7 +156,9 @@ def recording(count=1000):
 
 def profile(count=1000):
     "Where the time of a first hit goes, stage by stage, each request once as in `hit`"
-    from cachy.core import build_response, read_call, read_line, request_key, session_for, wire_form
+    from cachy.core import build_response, read_call, session_for, wire_form
+    from cachy.file import read_line
+    from cachy.request import request_key
     from cachy import enable_cachy
     asked, times = requests(spots(count)), {}
     limit = limit_send(limit_table(asked, plain))
@@ -190,11 +194,11 @@ def profile_recording(count=400):
             try: return original(*args, **kwargs)
             finally: times.setdefault(name, []).append((time.perf_counter() - start) * 1e6)
         setattr(holder, name, measured)
-    for holder, names in ((core, ('request_key', 'tee_response', 'write_line', 'outline_request', 'leaks', 'credentials', 'body_refusal')),
-            (core.Session, ('keep', 'watch')), (core.Recordings, ('find', 'refresh', 'add'))):
+    for holder, names in ((core, ('request_key', 'tee_response', 'write_line', 'contains_secret', 'credentials', 'body_refusal')),
+            (core.Exchange, ('record', 'start_recording')), (core.Recordings, ('find', 'refresh', 'add'))):
         for name in names: timed(holder, name)
     figures = recording(10)['call']
-    calls = len(times['keep'])
+    calls = len(times['record'])
     return figures | {name: sum(values) / calls for name, values in times.items()}
 
 def import_time():

@@ -42,8 +42,8 @@ def cached(tmp_path):
 def switched_off():
     "Each test leaves httpx as it found it"
     from cachy import disable_cachy
-    from cachy.core import switch
+    from cachy.core import sessions
     yield
-    left = list(switch.sessions)
+    left = list(sessions)
     disable_cachy()
     assert not left, f'a test left {left} on'

@@ -8,7 +8,8 @@ import pytest
 from support import shared
 
 from cachy.check import check, check_command, shapes_in, without_escapes
-from cachy.core import Call, Recording, write_line
+from cachy.file import Recording, write_line
+from cachy.request import Call
 
 key = 'sk-proj-Zk3vT9qLwX2mB7nR4cY8'
 def call_of(body=b'{"model": "m"}'): return Call('POST', 'https://api.openai.com/v1/chat/completions', [('content-type', 'application/json')], body)

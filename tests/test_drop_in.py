@@ -11,7 +11,9 @@ import pytest
 from support import root, shared
 
 from cachy import CachyMiss, enable_cachy
-from cachy.core import Recordings, doms, is_cached
+from cachy.file import Recordings
+from cachy.providers import doms
+from cachy.request import is_cached
 from cachy.older import guess_type
 
 chat_url, chat = 'https://api.openai.com/v1/chat/completions', b'{"model":"gpt-4o","messages":[{"role":"user","content":"Hi \xc3\xa9"}]}'

@@ -22,8 +22,9 @@ from support.oracle import good_keys, good_line, last_recording
 from support.property import many
 from support.recordings import Caller, hosts, line_for
 
-from cachy import CachyMiss, core, enable_cachy
-from cachy.core import Recordings, read_line
+from cachy import CachyMiss, enable_cachy
+from cachy import file as file_module
+from cachy.file import Recordings, read_line
 
 full = os.environ.get('CACHY_FULL') == '1'
 
@@ -136,7 +137,7 @@ def test_sigkill_at_random_moments(tmp_path):
     # the process that is killed is forked from one that imported everything, so that the moments fall into the writing
     code = '''
         import os, random, signal, sys, time
-        from cachy.core import Recordings
+        from cachy.file import Recordings
         from support.recordings import line_for
         dice = random.Random(int(sys.argv[3]))
         for kill in range(int(sys.argv[2])):
@@ -344,7 +345,7 @@ def test_too_many_open_files(tmp_path, monkeypatch, caplog):
     assert recordings.find(key)
     assert [record.message.split(': ', 1)[1] for record in caplog.records] == ['cannot be read (Too many open files), so it counts as empty.']
 
-@pytest.mark.skipif(not core.fcntl, reason='where files are in use, nothing can be put in their place')
+@pytest.mark.skipif(not file_module.fcntl, reason='where files are in use, nothing can be put in their place')
 def test_replaced_while_appending(tmp_path):
     "Git puts another file in place again and again; no recording is lost with the old one"
     path, done, recordings = tmp_path/'cachy.jsonl', threading.Event(), Recordings(tmp_path/'cachy.jsonl')
@@ -353,7 +354,7 @@ def test_replaced_while_appending(tmp_path):
     def git():
         while not done.is_set():
             with open(path, 'rb') as file: # what git has of the file, and all that was added since, under the writers' own lock
-                if not core.try_lock(file): continue
+                if not file_module.try_lock(file): continue
                 new = tmp_path/'new'
                 new.write_bytes(path.read_bytes())
                 os.replace(new, path)
@@ -373,13 +374,13 @@ def test_replaced_while_appending(tmp_path):
 def test_without_locks(broken, tmp_path, monkeypatch):
     "Where locks do not exist, one append is all: threads lose nothing"
     if broken == 'no modules':
-        monkeypatch.setattr(core, 'fcntl', None)
-        monkeypatch.setattr(core, 'msvcrt', None)
+        monkeypatch.setattr(file_module, 'fcntl', None)
+        monkeypatch.setattr(file_module, 'msvcrt', None)
     else:
         class NoLocks:
             LOCK_EX = LOCK_NB = 0
             def flock(self, *args): raise OSError(errno.ENOLCK, 'No locks available')
-        monkeypatch.setattr(core, 'fcntl', NoLocks())
+        monkeypatch.setattr(file_module, 'fcntl', NoLocks())
     path = tmp_path/'cachy.jsonl'
     def work(worker):
         recordings = Recordings(path)
@@ -392,20 +393,20 @@ def test_without_locks(broken, tmp_path, monkeypatch):
     for worker in range(16):
         for number in range(50): assert recordings.find(line_for(worker * 1000 + number)[0]).body.startswith(b'answer %d ' % (worker * 1000 + number))
 
-@pytest.mark.skipif(not core.fcntl, reason='needs flock')
+@pytest.mark.skipif(not file_module.fcntl, reason='needs flock')
 def test_a_lock_that_is_never_given_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(core, 'lock_seconds', 0.05)
+    monkeypatch.setattr(file_module, 'lock_seconds', 0.05)
     path, (key, line) = tmp_path/'cachy.jsonl', line_for(1)
     with open(path, 'ab') as other:
-        core.fcntl.flock(other, core.fcntl.LOCK_EX)
+        file_module.fcntl.flock(other, file_module.fcntl.LOCK_EX)
         Recordings(path).add(line)
     assert Recordings(path).find(key)
 
-@pytest.mark.skipif(not core.fcntl, reason='needs flock')
+@pytest.mark.skipif(not file_module.fcntl, reason='needs flock')
 def test_writers_wait_for_the_lock(tmp_path):
     path, (_, line) = tmp_path/'cachy.jsonl', line_for(1)
     with open(path, 'ab') as other:
-        core.fcntl.flock(other, core.fcntl.LOCK_EX)
+        file_module.fcntl.flock(other, file_module.fcntl.LOCK_EX)
         writer = threading.Thread(target=Recordings(path).add, args=[line])
         writer.start()
         time.sleep(0.1)

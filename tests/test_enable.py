@@ -5,22 +5,23 @@ from support import environment, python
 from support.asking import body, local, url
 
 from cachy import core, disable_cachy, doms, enable_cachy
-from cachy.core import CachyMiss, choose_mode, find_folder
+from cachy.core import CachyMiss, choose_mode
+from cachy.file import find_folder
 
 
 def test_plain_replaces_plain_and_with_returns_to_it(tmp_path):
     first = enable_cachy(tmp_path, mode='auto')
     second = enable_cachy(tmp_path, mode='replay')
-    assert core.switch.sessions == [second]
-    with enable_cachy(tmp_path, mode='off') as scoped: assert core.switch.sessions == [second, scoped]
-    assert core.switch.sessions == [second]
+    assert core.sessions == [second]
+    with enable_cachy(tmp_path, mode='off') as scoped: assert core.sessions == [second, scoped]
+    assert core.sessions == [second]
     with enable_cachy(tmp_path, mode='off') as scoped:
         third = enable_cachy(tmp_path, mode='auto')
-        assert core.switch.sessions == [scoped, third]
-    assert core.switch.sessions == [third]
+        assert core.sessions == [scoped, third]
+    assert core.sessions == [third]
     disable_cachy()
-    with third: assert core.switch.sessions == [third]
-    assert core.switch.sessions == [] and first is not second
+    with third: assert core.sessions == [third]
+    assert core.sessions == [] and first is not second
 
 def test_client_made_before_and_function_imported_before(stand_in, tmp_path):
     with httpx.Client() as client:
@@ -55,7 +56,7 @@ def test_mode(env, mode, expected): assert choose_mode(mode, env) == expected
     (dict(norm_pats=('a', 'b')), ValueError, "norm_pats"), (dict(norm_pats=(('(', 'b'),)), ValueError, "norm_pats")])
 def test_bad_input(arguments, error, says, tmp_path):
     with pytest.raises(error) as caught: enable_cachy(**({'cache_dir': tmp_path, 'mode': 'auto'} | arguments))
-    assert says in str(caught.value) and core.switch.sessions == []
+    assert says in str(caught.value) and core.sessions == []
 
 def test_bad_mode_in_the_environment(monkeypatch):
     monkeypatch.setenv('CACHY_MODE', 'rewind')

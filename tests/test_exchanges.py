@@ -13,7 +13,8 @@ import pytest
 from support import shared
 
 from cachy import enable_cachy
-from cachy.core import read_call, request_key
+from cachy.core import read_call
+from cachy.request import request_key
 
 sys.path.insert(0, str(shared/'exchanges'))
 pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')

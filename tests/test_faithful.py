@@ -16,7 +16,9 @@ from support.asking import body, libraries, local, url
 from support.property import examples
 
 from cachy import CachyMiss, enable_cachy
-from cachy.core import body_refusal, read_call, read_line
+from cachy.answer import body_refusal
+from cachy.core import read_call
+from cachy.file import read_line
 
 streaming = dict(body, stream=True)
 

@@ -8,7 +8,7 @@ import pytest
 from support.asking import body, local, url
 
 from cachy import core, disable_cachy, enable_cachy
-from cachy.core import key_variables
+from cachy.providers import key_variables
 
 
 def test_disable_puts_the_very_functions_back():
@@ -36,8 +36,8 @@ def test_scopes_left_in_any_order(order, tmp_path):
     sessions = [enable_cachy(tmp_path, mode=mode).__enter__() for mode in ('auto', 'replay', 'record')]
     for i in order:
         sessions[i].__exit__(None, None, None)
-        left = [session for session in sessions if session in core.switch.sessions]
-        assert (core.switch.sessions[-1:] or [None])[0] is (left[-1] if left else None)
+        left = [session for session in sessions if session in core.sessions]
+        assert (core.sessions[-1:] or [None])[0] is (left[-1] if left else None)
     assert httpx.Client.send is before
 
 def test_wrapper_of_somebody_else_stays_and_works(stand_in, tmp_path):
@@ -58,8 +58,8 @@ def test_wrapper_of_somebody_else_stays_and_works(stand_in, tmp_path):
         assert session.counts == dict(recorded=1, replayed=1) and len(session.file) == 2 and httpx.Client.send is theirs
     finally: httpx.Client.send = before
     disable_cachy()
-    core.switch.put_back()
-    core.switch.replaced.clear()
+    core.patcher.restore()
+    core.patcher.replaced.clear()
 
 def test_placeholders_come_and_go(monkeypatch, tmp_path):
     names = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')

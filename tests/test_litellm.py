@@ -179,7 +179,8 @@ def litellm_urls():
             yield from ((f'call of {provider}', url) for url in asked if not any(part in url for part in side_requests))
 
 def test_default_doms_cover_litellm():
-    from cachy.core import doms, doms_pattern, url_place
+    from cachy.providers import doms
+    from cachy.request import doms_pattern, url_place
     pattern = doms_pattern(doms)
     urls = dict(litellm_urls())
     missing = {name: url for name, url in urls.items() if not pattern.match(url_place(url))}
@@ -198,16 +199,16 @@ def own_methods():
     from litellm.responses.litellm_completion_transformation import streaming_iterator, transformation
     from litellm.types import utils
 
-    from cachy.core import steady_values
+    from cachy.providers import stable_values
     modules = (streaming_iterator, transformation)
     seen = {(module.__name__, name): vars(module).get(name) for module in modules for name in ('uuid', 'time')}
-    return seen | {(name, method): vars(getattr(utils, name)).get(method) for name in steady_values for method in methods}
+    return seen | {(name, method): vars(getattr(utils, name)).get(method) for name in stable_values for method in methods}
 
 def test_undone_exactly(tmp_path):
     from litellm.types.utils import ImageResponse, ModelResponse, ModelResponseStream, TextCompletionResponse
 
     from cachy import disable_cachy, enable_cachy
-    from cachy.core import switch
+    from cachy.core import patcher
     before = own_methods()
     assert before[f'{bridge}.streaming_iterator', 'uuid'] is uuid
     assert before['ModelResponse', '__setattr__'] is None # inherited: must be gone again, not copied down
@@ -222,7 +223,7 @@ def test_undone_exactly(tmp_path):
                 assert (item.id, item.created, item.model) == ('cachy-dummy-id', 1, 'm')
                 assert json.loads(item.model_dump_json())['id'] == 'cachy-dummy-id'
         assert ImageResponse(created=7).created == 1
-    assert own_methods() == before and switch.replaced == []
+    assert own_methods() == before and patcher.replaced == []
     enable_cachy(tmp_path, mode='off')
     assert ModelResponse(id='theirs').id == 'theirs'
     disable_cachy()
@@ -233,7 +234,7 @@ def test_the_wrapper_of_another_stays(tmp_path, monkeypatch):
     from litellm.types.utils import ModelResponse
 
     from cachy import disable_cachy, enable_cachy
-    from cachy.core import switch
+    from cachy.core import patcher
     before, seen = own_methods(), []
     enable_cachy(tmp_path, mode='auto')
     ours = ModelResponse.__init__
@@ -248,7 +249,7 @@ def test_the_wrapper_of_another_stays(tmp_path, monkeypatch):
         assert ModelResponse.__init__ is theirs and ModelResponse(id='a').id == 'a'
     finally:
         ModelResponse.__init__ = before['ModelResponse', '__init__']
-        switch.replaced.clear()
+        patcher.replaced.clear()
     assert own_methods() == before
 
 moved = { # what is in `litellm.types.utils`: whether that is as expected

@@ -11,8 +11,9 @@ import httpx
 import pytest
 from support.asking import body, url
 
-from cachy import CachyMiss, core, enable_cachy
-from cachy.core import normalizer
+from cachy import CachyMiss, enable_cachy
+from cachy import file as file_module
+from cachy.request import normalizer
 from cachy.miss import Difference, machine_pats, machine_texts
 
 here = ('127.0.0.1', 'localhost')
@@ -343,7 +344,7 @@ def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
             return data
     with enable_cachy(tmp_path, doms=here, mode='replay') as session:
         assert len(session.file) == 64 # the index is there
-        monkeypatch.setattr(core, 'open', lambda path, mode: Counted(path), raising=False)
+        monkeypatch.setattr(file_module, 'open', lambda path, mode: Counted(path), raising=False)
         monkeypatch.setattr(json, 'loads', lambda text, **rest: parsed.append(len(text)) or loads(text, **rest))
         with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
     assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))

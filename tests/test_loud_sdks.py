@@ -15,7 +15,8 @@ from support import environment
 from support.miss_calls import sdks
 
 from cachy import CachyMiss, enable_cachy
-from cachy.core import Session, key_variables
+from cachy.core import Question
+from cachy.providers import key_variables
 
 known, unknown = 'Tell me about cats', 'Tell me about dogs'
 
@@ -81,8 +82,8 @@ def slept(monkeypatch):
 def test_a_miss_surfaces_once(recorded, slept, monkeypatch, caplog, name, way):
     server, folder = recorded
     for variable in key_variables: monkeypatch.delenv(variable, raising=False)
-    asked, miss_of = [], Session.miss
-    monkeypatch.setattr(Session, 'miss', lambda self, call, key: asked.append(call) or miss_of(self, call, key))
+    asked, miss_of = [], Question.miss
+    monkeypatch.setattr(Question, 'miss', lambda self: asked.append(self.call) or miss_of(self))
     calls = server.calls
     with enable_cachy(folder, doms=('127.0.0.1',), mode='replay') as session:
         with pytest.raises(BaseException) as caught: way(sdks[name](server.url))

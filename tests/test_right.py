@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.oracle import id_places, oracle, request_of, shuffled
 from support.property import many
 
-from cachy.core import read_call, request_key
+from cachy.core import read_call
+from cachy.request import request_key
 
 # Requests: few values, so that equal ones are not rare
 

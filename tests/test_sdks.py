@@ -9,7 +9,7 @@ from support import environment, python
 from support.providers import provider_server
 from support.stack_sdks import cases
 
-from cachy.core import Recordings
+from cachy.file import Recordings
 from cachy.standin import StandIn
 
 other_python = os.environ.get('CACHY_OTHER_PYTHON') # of an environment with the other generation of the OpenAI SDK

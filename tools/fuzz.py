@@ -12,23 +12,16 @@ root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
 with atheris.instrument_imports(include=['cachy']):
     import cachy.check
-    import cachy.core
+    import cachy.file
     import cachy.older
 
 import httpx
 from support.oracle import good_keys, good_line, last_recording, oracle, shuffled
 
-from cachy.core import (
-    Recordings,
-    build_response,
-    credentials,
-    leaks,
-    outline_request,
-    read_call,
-    read_line,
-    request_key,
-    write_line,
-)
+from cachy.core import build_response, read_call
+from cachy.file import Recordings, read_line, summarize_request, write_line
+from cachy.request import read_body, request_key
+from cachy.secrets import contains_secret, credentials
 
 logging.disable(logging.CRITICAL)
 path = Path(tempfile.mkdtemp(dir='/dev/shm' if Path('/dev/shm').is_dir() else None))/'cachy.jsonl' # in memory: faster
@@ -81,9 +74,9 @@ def key(data):
     for number, (found, wanted) in enumerate(others):
         assert None in (first[1], wanted) or (found == first[0]) == (wanted == first[1]), (number, body, other)
     call = read_call(requests[0])
-    outline_request(call)
-    read_line(write_line('0' * 16, call, cachy.core.Recording(200, {}, other)))
-    leaks(credentials(call._replace(headers=[('authorization', 'Bearer abcdefghijklmn')])), other, provider.PickValueInList(['text/event-stream', 'application/json', '']))
+    summarize_request(call, read_body(call), credentials(call))
+    read_line(write_line('0' * 16, call, cachy.file.Recording(200, {}, other)))
+    contains_secret(credentials(call._replace(headers=[('authorization', 'Bearer abcdefghijklmn')])), other, provider.PickValueInList(['text/event-stream', 'application/json', '']))
     for formula in cachy.older.formulas:
         cachy.older.keys_of(formula, call)
         cachy.older.may_use(formula, call)

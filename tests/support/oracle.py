@@ -7,7 +7,8 @@ from urllib.parse import unquote_plus, urlsplit
 
 import httpx
 
-from cachy.core import read_call, request_key
+from cachy.core import read_call
+from cachy.request import request_key
 
 # The oracle: what a request means, in values that Python compares. Written from the description, not from the code.
 

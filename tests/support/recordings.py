@@ -3,7 +3,8 @@ import json
 
 import httpx
 
-from cachy.core import Call, Recording, request_key, write_line
+from cachy.file import Recording, write_line
+from cachy.request import Call, request_key
 
 hosts = ('127.0.0.1',)
 
