@@ -2,7 +2,16 @@
 
 The yardstick is `limit`: a `send` that takes the sha256 of URL and body, looks it up in a dict that holds bytes and headers, and builds
 the `Response`. Whatever is compared runs interleaved in one process, and medians are compared."""
-import asyncio, gc, hashlib, json, os, resource, statistics, subprocess, sys, tempfile, time
+import asyncio
+import gc
+import hashlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -154,8 +163,8 @@ def recording(count=1000):
 
 def profile(count=1000):
     "Where the time of a first hit goes, stage by stage, each request once as in `hit`"
-    from cachy.core import build_response, read_call, read_line, request_key, session_for, wire_form
     from cachy import enable_cachy
+    from cachy.core import build_response, read_call, read_line, request_key, session_for, wire_form
     asked, times = requests(spots(count)), {}
     limit = limit_send(limit_table(asked, plain))
     def stage(name, function, *args):
