@@ -10,7 +10,7 @@ from cachy.core import is_error, read_call, request_key
 from conftest import shared
 
 sys.path.insert(0, str(shared/'exchanges'))
-pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')
+pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 if (shared/'exchanges').is_dir():
     from load_exchanges import load_exchanges, req_bytes, resp_bytes
     from replay_server import ReplayServer

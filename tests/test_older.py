@@ -205,7 +205,7 @@ def test_sdks_accept_lines_without_headers(tmp_path):
 
 numbers = json.loads((Path(__file__).parent/'older_requests.json').read_text()) # key of a real line: a number whose request has that key
 
-@pytest.mark.skipif(not (shared/'upstream_files').is_dir(), reason='the real files are not in the project')
+@pytest.mark.skipif(not (shared/'upstream_files').is_dir(), reason='optional: real files of earlier versions, kept outside of the project; all is well without them')
 @pytest.mark.parametrize('together', [False, True])
 def test_each_line_of_the_real_files_is_found(together, tmp_path, caplog):
     "`numbers` were searched for: POST https://api.openai.com/v with `{\"n\": number}` has the key of the line, in each formula but those for the host"

@@ -27,7 +27,7 @@ def without_none(item):
 def pythons():
     "Who records and who replays"
     yield pytest.param(sys.executable, sys.executable, id='same')
-    why = pytest.mark.skipif(not other_python, reason='CACHY_OTHER_PYTHON names no second environment')
+    why = pytest.mark.skipif(not other_python, reason='optional: a second environment, named by CACHY_OTHER_PYTHON (`.ci/run` makes one); all is well without it')
     for recorder, replayer, name in ((other_python, other_python, 'other'), (sys.executable, other_python, 'to-other'), (other_python, sys.executable, 'from-other')):
         yield pytest.param(recorder, replayer, id=name, marks=why)
 

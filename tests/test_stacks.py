@@ -4,7 +4,7 @@ from json import dumps
 
 import httpx, httpx2, pytest
 
-aiohttp, requests, urllib3 = (pytest.importorskip(name) for name in ('aiohttp', 'requests', 'urllib3'))
+aiohttp, requests, urllib3 = (pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it') for name in ('aiohttp', 'requests', 'urllib3'))
 from cachy import enable_cachy
 from cachy.core import CachyMiss
 from cachy.standin import StandIn
@@ -255,7 +255,7 @@ def test_a_requests_response(stand_in, cached):
             assert seen == [200, 200]
     assert stand_in.calls == 4
 
-@pytest.mark.skipif(not hasattr(urllib3.HTTPResponse, 'read1'), reason='urllib3 before 2.2')
+@pytest.mark.skipif(not hasattr(urllib3.HTTPResponse, 'read1'), reason='optional: this urllib3 is older than 2.2; all is well')
 def test_a_urllib3_response(stand_in, cached):
     url = stand_in.url + '/v1/chat/completions'
     def look(response):
@@ -440,7 +440,7 @@ asyncio.run(ask())
 # past the cache
 
 def test_websockets_ring_the_alarm(cached, caplog):
-    websockets = pytest.importorskip('websockets')
+    websockets = pytest.importorskip('websockets', reason='optional: websockets is not installed; all is well without it')
     import websockets.sync.client, websockets.asyncio.client
     def by_websockets(): websockets.sync.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1)
     async def open_socket():
@@ -483,7 +483,7 @@ def test_middlewares_of_others_are_outside(stand_in, tmp_path, cached):
     assert recordings(tmp_path)[1]['request']['headers'] == {'anthropic-beta': 'a feature'}
 
 def test_grpc_rings_the_alarm(cached, caplog):
-    grpc = pytest.importorskip('grpc')
+    grpc = pytest.importorskip('grpc', reason='optional: grpc is not installed; all is well without it')
     ask = lambda channel: channel.unary_unary('/service/method')(b'', timeout=1)
     async def ask_async():
         import grpc.aio
@@ -499,7 +499,7 @@ def test_grpc_rings_the_alarm(cached, caplog):
             with cached('off'), pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
 
 def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
-    xai_sdk = pytest.importorskip('xai_sdk')
+    xai_sdk = pytest.importorskip('xai_sdk', reason='optional: xai_sdk is not installed; all is well without it')
     from xai_sdk.chat import user
     def ask(client, name='sample'):
         chat = client.chat.create(model='grok-4')
@@ -517,7 +517,7 @@ def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
     assert caplog.text.count('127.0.0.1 is called past the cache') == 1
 
 def test_doors_imported_afterwards_ring_the_alarm(tmp_path):
-    for name in ('grpc', 'websockets'): pytest.importorskip(name)
+    for name in ('grpc', 'websockets'): pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it')
     code = '''
 import asyncio, sys
 from cachy import enable_cachy
@@ -555,7 +555,7 @@ def asked(tmp_path_factory):
 def test_an_sdk_replays(name, asked):
     first, second, _ = asked
     live = first['results'][name]
-    if 'missing' in live: pytest.skip(live['missing'])
+    if 'missing' in live: pytest.skip(f"optional: {live['missing']}; all is well without it")
     assert 'answer' in live, live['error']
     assert second['results'][name] == live
 
@@ -565,7 +565,7 @@ def test_each_call_was_made_once_and_replayed_once(asked):
     assert second['counts'] == dict(replayed=first['counts']['recorded'])
 
 def test_litellm_records_once(tmp_path):
-    pytest.importorskip('litellm')
+    pytest.importorskip('litellm', reason='optional: litellm is not installed; all is well without it')
     code = '''
 import asyncio, json, sys
 from cachy import enable_cachy
@@ -588,7 +588,7 @@ print(json.dumps([session.counts, 'aiohttp' in sys.modules]))
 # Bedrock
 
 def bedrock(url):
-    boto3 = pytest.importorskip('boto3')
+    boto3 = pytest.importorskip('boto3', reason='optional: boto3 is not installed; all is well without it')
     return boto3.client('bedrock-runtime', region_name='us-east-1', endpoint_url=url, aws_access_key_id='AKIA0123456789', aws_secret_access_key='s' * 40)
 
 def converse_stream(url, on_event=lambda event: None, text='Say hi'):
@@ -632,7 +632,7 @@ def test_a_bedrock_body_reads_as_live(tmp_path, cached):
     with cached('replay'): assert list(looks(stand_in.url)) == live
 
 def test_google_genai_streams_are_live_while_recorded(tmp_path, cached):
-    genai = pytest.importorskip('google.genai')
+    genai = pytest.importorskip('google.genai', reason='optional: google.genai is not installed; all is well without it')
     reported, late = threading.Semaphore(1), []
     async def ask(url):
         client = genai.Client(api_key='AIza-0123456789', http_options=dict(base_url=url))
