@@ -2,7 +2,12 @@
 
 Every figure is a ratio of medians that were measured interleaved in one process. The rivals get environments of their own in
 `bench/.venvs`, made on the first run; `measure.py` and `rivals.py` say what is measured."""
-import argparse, json, platform, subprocess, sys, venv
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import venv
 from pathlib import Path
 
 here = Path(__file__).parent

@@ -2,7 +2,16 @@
 
 The yardstick is `limit`: a `send` that takes the sha256 of URL and body, looks it up in a dict that holds bytes and headers, and builds
 the `Response`. Whatever is compared runs interleaved in one process, and medians are compared."""
-import asyncio, gc, hashlib, json, os, resource, statistics, subprocess, sys, tempfile, time
+import asyncio
+import gc
+import hashlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -69,7 +78,7 @@ def hit(count=1000, answer=plain, kept=kept, size=0, streamed=False):
             times = {'limit': [], 'first': [], 'again': []}
             for _ in range(3):
                 session.remembered_keys.clear()
-                session.file.forget()
+                session.file.reset()
                 len(session.file)
                 for request in asked:
                     times['limit'].append(microseconds(limit, request))
@@ -156,10 +165,10 @@ def recording(count=1000):
 
 def profile(count=1000):
     "Where the time of a first hit goes, stage by stage, each request once as in `hit`"
+    from cachy import enable_cachy
     from cachy.core import build_response, read_call, session_for, wire_form
     from cachy.file import read_line
     from cachy.request import request_key
-    from cachy import enable_cachy
     asked, times = requests(spots(count)), {}
     limit = limit_send(limit_table(asked, plain))
     def stage(name, function, *args):

@@ -1,7 +1,12 @@
 """The same calls through one rival: `python rivals.py NAME COUNT`, in an environment that has it. Prints microseconds as JSON.
 
 Each rival records COUNT answers of a server on this machine; then the server stops, and hits are timed beside the limit, interleaved."""
-import contextlib, json, statistics, sys, tempfile, threading
+import contextlib
+import json
+import statistics
+import sys
+import tempfile
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from support.asking import body, libraries, local, url
 
 from cachy import enable_cachy
-
+from support.asking import body, libraries, local, url
 
 @libraries
 def test_64_threads_make_one_call(library, stand_in, tmp_path):
@@ -84,7 +83,7 @@ def test_streams_do_not_wait(stand_in, tmp_path):
         with httpx.stream('POST', url(stand_in), json=dict(body, stream=True)) as second: release.set(); second.read()
     assert stand_in.calls == 2
 
-@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no forks on Windows')
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='optional: fork is not on this system; all is well without it')
 @pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')
 def test_fork_inside_a_call(stand_in, tmp_path):
     "Parent and child both come to the end of the call that was under way"

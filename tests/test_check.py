@@ -5,11 +5,11 @@ import random
 import sys
 
 import pytest
-from support import shared
 
 from cachy.check import check, check_command, shapes_in, without_escapes
 from cachy.file import Recording, write_line
 from cachy.request import Call
+from support import shared
 
 key = 'sk-proj-Zk3vT9qLwX2mB7nR4cY8'
 def call_of(body=b'{"model": "m"}'): return Call('POST', 'https://api.openai.com/v1/chat/completions', [('content-type', 'application/json')], body)
@@ -78,7 +78,7 @@ def test_no_false_alarms_in_base64():
     dice = random.Random(5)
     assert shapes_in(' '.join(base64.b64encode(dice.randbytes(3000)).decode() for _ in range(300))) == []
 
-@pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')
+@pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 def test_no_false_alarms_on_real_traffic(tmp_path):
     sys.path.insert(0, str(shared/'exchanges'))
     from load_exchanges import load_exchanges, req_bytes, resp_bytes

@@ -8,13 +8,13 @@ import logging
 import httpx
 import httpx2
 import pytest
-from support import root, shared
 
 from cachy import CachyMiss, enable_cachy
 from cachy.file import Recordings
+from cachy.older import guess_type
 from cachy.providers import doms
 from cachy.request import is_cached
-from cachy.older import guess_type
+from support import root, shared
 
 chat_url, chat = 'https://api.openai.com/v1/chat/completions', b'{"model":"gpt-4o","messages":[{"role":"user","content":"Hi \xc3\xa9"}]}'
 chat_anew = b'{"messages": [{"content": "Hi \\u00e9", "role": "user"}], "model": "gpt-4o"}'
@@ -203,7 +203,7 @@ def test_sdks_accept_lines_without_headers(tmp_path):
 
 numbers = json.loads((root/'tests'/'support'/'older_requests.json').read_text()) # key of a real line: a number whose request has that key
 
-@pytest.mark.skipif(not (shared/'upstream_files').is_dir(), reason='the real files are not in the project')
+@pytest.mark.skipif(not (shared/'upstream_files').is_dir(), reason='optional: real files of earlier versions, kept outside of the project; all is well without them')
 @pytest.mark.parametrize('together', [False, True])
 def test_each_line_of_the_real_files_is_found(together, tmp_path, caplog):
     "`numbers` were searched for: POST https://api.openai.com/v with `{\"n\": number}` has the key of the line, in each formula but those for the host"

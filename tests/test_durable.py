@@ -17,14 +17,14 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import environment, root
-from support.oracle import good_keys, good_line, last_recording
-from support.property import many
-from support.recordings import Caller, hosts, line_for
 
 from cachy import CachyMiss, enable_cachy
 from cachy import file as file_module
 from cachy.file import Recordings, read_line
+from support import environment, root
+from support.oracle import good_keys, good_line, last_recording
+from support.property import many
+from support.recordings import Caller, hosts, line_for
 
 full = os.environ.get('CACHY_FULL') == '1'
 
@@ -100,7 +100,7 @@ def test_tasks_of_one_loop(tmp_path):
     assert len(whole_lines(tmp_path/'cachy.jsonl')) == 300
     assert_all_replay(tmp_path, [f't-{i}' for i in range(300)])
 
-@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork here')
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='optional: fork is not on this system; all is well without it')
 def test_forks(tmp_path):
     "Children that fork while other threads of the parent hold the locks"
     code = recording_code.split('def work')[0] + '''
@@ -131,7 +131,7 @@ def test_forks(tmp_path):
 
 # Crashes
 
-@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork here')
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='optional: fork is not on this system; all is well without it')
 def test_sigkill_at_random_moments(tmp_path):
     "What had returned to its caller before the kill is there, and the file works on"
     # the process that is killed is forked from one that imported everything, so that the moments fall into the writing
@@ -277,7 +277,7 @@ obstacles = { # name: what happens, whether hits still hit, whether new answers 
     'truncated to nothing': (lambda path: os.truncate(path, 0), False, True, []),
     'truncated': (lambda path: os.truncate(path, path.stat().st_size // 2), None, True, ['skipped 1 line(s)'])}
 
-@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='needs the permissions of POSIX')
+@pytest.mark.skipif(not hasattr(os, 'geteuid'), reason='optional: permissions as POSIX has them are not on this system; all is well without them')
 @pytest.mark.parametrize('name', obstacles)
 def test_conditions_that_stand_in_the_way(name, folder, caplog):
     change, hits, records, wanted = obstacles[name]
@@ -324,7 +324,7 @@ def test_disk_full(tmp_path):
             assert caller.ask('new') == (text, True)
             for content in old: assert caller.ask(content) == (old[content], True)
     '''
-    pytest.importorskip('resource')
+    pytest.importorskip('resource', reason='optional: limits of POSIX are not on this system; all is well without them')
     process = start(code, tmp_path)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -345,7 +345,7 @@ def test_too_many_open_files(tmp_path, monkeypatch, caplog):
     assert recordings.find(key)
     assert [record.message.split(': ', 1)[1] for record in caplog.records] == ['cannot be read (Too many open files), so it counts as empty.']
 
-@pytest.mark.skipif(not file_module.fcntl, reason='where files are in use, nothing can be put in their place')
+@pytest.mark.skipif(not file_module.fcntl, reason='optional: this system lets nobody replace a file that is in use; all is well')
 def test_replaced_while_appending(tmp_path):
     "Git puts another file in place again and again; no recording is lost with the old one"
     path, done, recordings = tmp_path/'cachy.jsonl', threading.Event(), Recordings(tmp_path/'cachy.jsonl')
@@ -369,7 +369,7 @@ def test_replaced_while_appending(tmp_path):
         thread.join()
     assert len(whole_lines(path)) == 301
 
-@pytest.mark.skipif(os.name != 'posix', reason='an append is one step only on POSIX')
+@pytest.mark.skipif(os.name != 'posix', reason='optional: only on POSIX is an append one step; all is well without')
 @pytest.mark.parametrize('broken', ['no modules', 'no locks'])
 def test_without_locks(broken, tmp_path, monkeypatch):
     "Where locks do not exist, one append is all: threads lose nothing"
@@ -393,7 +393,7 @@ def test_without_locks(broken, tmp_path, monkeypatch):
     for worker in range(16):
         for number in range(50): assert recordings.find(line_for(worker * 1000 + number)[0]).body.startswith(b'answer %d ' % (worker * 1000 + number))
 
-@pytest.mark.skipif(not file_module.fcntl, reason='needs flock')
+@pytest.mark.skipif(not file_module.fcntl, reason='optional: flock is not on this system; all is well without it')
 def test_a_lock_that_is_never_given_back(tmp_path, monkeypatch):
     monkeypatch.setattr(file_module, 'lock_seconds', 0.05)
     path, (key, line) = tmp_path/'cachy.jsonl', line_for(1)
@@ -402,7 +402,7 @@ def test_a_lock_that_is_never_given_back(tmp_path, monkeypatch):
         Recordings(path).add(line)
     assert Recordings(path).find(key)
 
-@pytest.mark.skipif(not file_module.fcntl, reason='needs flock')
+@pytest.mark.skipif(not file_module.fcntl, reason='optional: flock is not on this system; all is well without it')
 def test_writers_wait_for_the_lock(tmp_path):
     path, (_, line) = tmp_path/'cachy.jsonl', line_for(1)
     with open(path, 'ab') as other:
@@ -414,7 +414,7 @@ def test_writers_wait_for_the_lock(tmp_path):
     writer.join(5)
     assert path.read_bytes() == line
 
-@pytest.mark.skipif(os.name != 'posix', reason='needs the permissions of POSIX')
+@pytest.mark.skipif(os.name != 'posix', reason='optional: permissions as POSIX has them are not on this system; all is well without them')
 def test_permissions_stay(tmp_path):
     path = tmp_path/'cachy.jsonl'
     path.touch(mode=0o640)

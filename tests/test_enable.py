@@ -1,13 +1,12 @@
 "`enable_cachy`: which session counts, its mode, hosts and file, and what it refuses."
 import httpx
 import pytest
-from support import environment, python
-from support.asking import body, local, url
 
 from cachy import core, disable_cachy, doms, enable_cachy
 from cachy.core import CachyMiss, choose_mode
 from cachy.file import find_folder
-
+from support import environment, python
+from support.asking import body, local, url
 
 def test_plain_replaces_plain_and_with_returns_to_it(tmp_path):
     first = enable_cachy(tmp_path, mode='auto')

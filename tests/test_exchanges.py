@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import httpx2
 import pytest
-from support import shared
 
 from cachy import enable_cachy
 from cachy.core import read_call
 from cachy.request import request_key
+from support import shared
 
 sys.path.insert(0, str(shared/'exchanges'))
-pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='the real exchanges are not in the project')
+pytestmark = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 if (shared/'exchanges').is_dir():
     from load_exchanges import load_exchanges, req_bytes, resp_bytes
     from replay_server import ReplayServer

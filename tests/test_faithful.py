@@ -12,13 +12,13 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.asking import body, libraries, local, url
-from support.property import examples
 
 from cachy import CachyMiss, enable_cachy
 from cachy.answer import body_refusal
 from cachy.core import read_call
 from cachy.file import read_line
+from support.asking import body, libraries, local, url
+from support.property import examples
 
 streaming = dict(body, stream=True)
 

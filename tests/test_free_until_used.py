@@ -2,11 +2,10 @@
 import textwrap
 
 import httpx
-from support import environment, python, root
-from support.asking import local, url
 
 from cachy import enable_cachy
-
+from support import environment, python, root
+from support.asking import local, url
 
 def test_enabling_imports_no_http_library():
     names = {line.split('|')[-1].strip().split('.')[0] for line in python('-X', 'importtime', '-c', 'import cachy; cachy.enable_cachy()', env=environment(CACHY_MODE='auto')).stderr.splitlines()}

@@ -5,11 +5,10 @@ import sys
 import httpx
 import httpx2
 import pytest
-from support.asking import body, local, url
 
 from cachy import core, disable_cachy, enable_cachy
 from cachy.providers import key_variables
-
+from support.asking import body, local, url
 
 def test_disable_puts_the_very_functions_back():
     before = [vars(cls)['send'] for library in (httpx, httpx2) for cls in (library.Client, library.AsyncClient)]

@@ -9,12 +9,12 @@ import sys
 
 import httpx
 import pytest
-from support.asking import body, url
 
 from cachy import CachyMiss, enable_cachy
 from cachy import file as file_module
-from cachy.request import normalizer
 from cachy.miss import Difference, machine_pats, machine_texts
+from cachy.request import normalizer
+from support.asking import body, url
 
 here = ('127.0.0.1', 'localhost')
 secret = 'sk-secret-0123456789abcdef'

@@ -11,12 +11,12 @@ import nbformat
 import pytest
 from jupyter_client import KernelManager
 from nbclient import NotebookClient
-from support import environment
-from support.miss_calls import sdks
 
 from cachy import CachyMiss, enable_cachy
 from cachy.core import Question
 from cachy.providers import key_variables
+from support import environment
+from support.miss_calls import sdks
 
 known, unknown = 'Tell me about cats', 'Tell me about dogs'
 

@@ -2,10 +2,10 @@
 import asyncio
 
 import pytest
-from support import python
 
 from cachy import enable_cachy
 from cachy.core import CachyMiss
+from support import python
 
 aiohttp = pytest.importorskip('aiohttp')
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support import root
 
 sys.path.insert(0, str(root/'tools'))

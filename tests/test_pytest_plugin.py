@@ -1,6 +1,7 @@
 "The pytest plugin, run by pytest inside pytest; under pytest-xdist too."
 import httpx  # noqa: F401 (httpx here, since a run in this process forgets what it imported)
 import pytest
+
 from support import root
 
 conftest = '''
@@ -81,7 +82,7 @@ def test_wrapped(ask):
     finally:
         try: ask('two more')
         except BaseException as error: raise RuntimeError('no luck') from error
-@pytest.mark.skipif(sys.version_info < (3, 11), reason='no groups')
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='optional: exception groups came with Python 3.11; all is well without them')
 def test_group(ask):
     try: ask('three more')
     except BaseException as error: raise BaseExceptionGroup('several', [ValueError(), BaseExceptionGroup('inner', [error])])

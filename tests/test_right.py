@@ -7,11 +7,11 @@ import httpx
 import httpx2
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.oracle import id_places, oracle, request_of, shuffled
-from support.property import many
 
 from cachy.core import read_call
 from cachy.request import request_key
+from support.oracle import id_places, oracle, request_of, shuffled
+from support.property import many
 
 # Requests: few values, so that equal ones are not rare
 

@@ -5,12 +5,12 @@ import sys
 from functools import cache
 
 import pytest
-from support import environment, python
-from support.providers import provider_server
-from support.stack_sdks import cases
 
 from cachy.file import Recordings
 from cachy.standin import StandIn
+from support import environment, python
+from support.providers import provider_server
+from support.stack_sdks import cases
 
 other_python = os.environ.get('CACHY_OTHER_PYTHON') # of an environment with the other generation of the OpenAI SDK
 
@@ -38,7 +38,7 @@ def without_none(item):
 def pythons():
     "Who records and who replays"
     yield pytest.param(sys.executable, sys.executable, id='same')
-    why = pytest.mark.skipif(not other_python, reason='CACHY_OTHER_PYTHON names no second environment')
+    why = pytest.mark.skipif(not other_python, reason='optional: a second environment, named by CACHY_OTHER_PYTHON (`.ci/run` makes one); all is well without it')
     for recorder, replayer, name in ((other_python, other_python, 'other'), (sys.executable, other_python, 'to-other'), (other_python, sys.executable, 'from-other')):
         yield pytest.param(recorder, replayer, id=name, marks=why)
 

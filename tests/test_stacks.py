@@ -10,14 +10,14 @@ from json import dumps
 
 import httpx
 import pytest
-from support import python
-from support.http_libraries import aiohttp, chat, plain, requests, streamed, streams, urllib3, urllib3_request
-from support.providers import provider_server
-from support.recordings import recordings
 
 from cachy import enable_cachy
 from cachy.core import CachyMiss
 from cachy.standin import StandIn
+from support import python
+from support.http_libraries import aiohttp, chat, plain, requests, streamed, streams, urllib3, urllib3_request
+from support.providers import provider_server
+from support.recordings import recordings
 
 odd = '/v1/ä b/m%3Ax:y/chat/completions?b=a b&a=%7E&c=[1]|{}&d=%2F'
 
@@ -196,7 +196,7 @@ def test_a_requests_response(stand_in, cached):
             assert seen == [200, 200]
     assert stand_in.calls == 4
 
-@pytest.mark.skipif(not hasattr(urllib3.HTTPResponse, 'read1'), reason='urllib3 before 2.2')
+@pytest.mark.skipif(not hasattr(urllib3.HTTPResponse, 'read1'), reason='optional: this urllib3 is older than 2.2; all is well')
 def test_a_urllib3_response(stand_in, cached):
     url = stand_in.url + '/v1/chat/completions'
     def look(response):
@@ -385,7 +385,7 @@ def test_middlewares_of_others_are_outside(stand_in, tmp_path, cached):
 # Bedrock
 
 def bedrock(url):
-    boto3 = pytest.importorskip('boto3')
+    boto3 = pytest.importorskip('boto3', reason='optional: boto3 is not installed; all is well without it')
     return boto3.client('bedrock-runtime', region_name='us-east-1', endpoint_url=url, aws_access_key_id='AKIA0123456789', aws_secret_access_key='s' * 40)
 
 def converse_stream(url, on_event=lambda event: None, text='Say hi'):
@@ -429,7 +429,7 @@ def test_a_bedrock_body_reads_as_live(tmp_path, cached):
     with cached('replay'): assert list(looks(stand_in.url)) == live
 
 def test_google_genai_streams_are_live_while_recorded(tmp_path, cached):
-    genai = pytest.importorskip('google.genai')
+    genai = pytest.importorskip('google.genai', reason='optional: google.genai is not installed; all is well without it')
     reported, late = threading.Semaphore(1), []
     async def ask(url):
         client = genai.Client(api_key='AIza-0123456789', http_options=dict(base_url=url))

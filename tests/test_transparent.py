@@ -4,9 +4,9 @@ import threading
 
 import httpx
 import pytest
-from support.asking import body, libraries, local, url, warnings
 
 from cachy import enable_cachy
+from support.asking import body, libraries, local, url, warnings
 
 streaming = dict(body, stream=True)
 

@@ -9,9 +9,9 @@ import httpx
 import openai
 import pytest
 from google import genai
-from support.asking import body, libraries, local, url, warnings
 
 from cachy import core, enable_cachy
+from support.asking import body, libraries, local, url, warnings
 
 streaming = dict(body, stream=True)
 

@@ -16,12 +16,12 @@ with atheris.instrument_imports(include=['cachy']):
     import cachy.older
 
 import httpx
-from support.oracle import good_keys, good_line, last_recording, oracle, shuffled
 
 from cachy.core import build_response, read_call
 from cachy.file import Recordings, read_line, summarize_request, write_line
 from cachy.request import read_body, request_key
 from cachy.secrets import contains_secret, credentials
+from support.oracle import good_keys, good_line, last_recording, oracle, shuffled
 
 logging.disable(logging.CRITICAL)
 path = Path(tempfile.mkdtemp(dir='/dev/shm' if Path('/dev/shm').is_dir() else None))/'cachy.jsonl' # in memory: faster

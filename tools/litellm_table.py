@@ -6,7 +6,6 @@ root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
 from support.litellm_calls import Player, compare, exceptions, models, replay_keys, unexpected
 
-
 def table(rows):
     "`rows` as a table of markdown"
     names = list(dict.fromkeys(call for _, call, *_ in rows))

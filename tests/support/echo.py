@@ -2,7 +2,6 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-
 class Echo:
     "A server that answers with what it is told to"
     def __init__(self):

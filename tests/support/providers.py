@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from cachy.standin import StandIn, new_id, random_image, sse, tool_arguments, wanted_tool, words
 
-
 def lines(handler, *contents):
     "`contents` as ndjson"
     handler.fields['content-type'] = 'application/x-ndjson'

@@ -15,7 +15,6 @@ for name in ('CI', 'CACHY_MODE', 'GOOGLE_API_KEY'): os.environ.pop(name, None)
 from cachy import enable_cachy
 from support.providers import send_to
 
-
 def dump(item):
     "What an SDK gave, as plain data"
     if hasattr(item, 'model_dump'): return item.model_dump(mode='json', exclude={'sdk_http_response'})
