@@ -6,8 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMiss', 'Session', 'Exchange', 'session_for',
-           'register', 'patch_clients', 'enable_cachy', 'disable_cachy', 'stabilize_ids', 'StableModule',
-           'stabilize_bridge']
+           'register', 'enable_cachy', 'disable_cachy']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
@@ -20,6 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
@@ -56,7 +56,6 @@ def stream_class(
     "`cls` as a stream that `library` accepts, sync and async"
     return type(cls.__name__, (cls, library.SyncByteStream, library.AsyncByteStream), {})
 
-# %% ../nbs/00_core.ipynb #f569a380
 class Chunks:
     "A stream that gives `chunks`, sync and async"
     def __init__(self,
@@ -199,10 +198,10 @@ class Tee:
 # %% ../nbs/00_core.ipynb #771d8fb1
 modes = ('auto', 'replay', 'record', 'off')
 
-# %% ../nbs/00_core.ipynb #602dfde6
+# %% ../nbs/00_core.ipynb #49ed757a
 def choose_mode(
-    mode:str=None, # one of `modes`; None: as the environment says
-    env:dict=os.environ # of which `CACHY_MODE` and `CI` count
+    mode:str|None=None, # one of `modes`; None: as the environment says
+    env:Mapping=os.environ # of which `CACHY_MODE` and `CI` count
 )->tuple: # the mode, and why it holds
     "The mode to use; raises `ValueError` where it is none of `modes`"
     is_ci = env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off') # some systems set their name
@@ -218,13 +217,14 @@ class CachyMiss(BaseException):
     "There is no recording for a request, and the mode forbids to call"
     def __init__(self,
         message:str, # for people
-        request:dict|None=None, # what was asked, as in the file
+        request:dict|None=None, # what was asked, as in the file; None stands for an empty one
         key:str='', # of the request
         closest:dict|None=None, # the recorded request that comes closest, with its `key`; None where there is none
         differences:tuple=() # `(path, recorded, asked)` for each place where they differ; `...` where one has nothing
     ):
         super().__init__(message)
-        self.request, self.key, self.closest, self.differences = request, key, closest, differences
+        self.request:dict = request or {}
+        self.key, self.closest, self.differences = key, closest, differences
 
 # %% ../nbs/00_core.ipynb #53f57624
 class Session:
@@ -249,9 +249,8 @@ class Session:
         self.renewed:set = set() # keys recorded in this session
         self.remembered_keys:dict = {} # by what goes over the wire
         self.told:set = set() # what was said already
-        self.scoped = False # whether it was entered by `with`
         self.replaced:Session|None = None # the plain session before it
-        self.place = 0 # of `replaced` among the sessions
+        self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     def so_far(self)->dict: # what is counted: how much
         "What happened so far"
         outcomes = ('replayed', 'recorded', 'missed', 'not recorded')
@@ -312,11 +311,8 @@ def running_task()->tuple: # loop, task and event class; None for all where asyn
     try: return asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event
     except RuntimeError: return None, None, None
 
-async def wait_for(
-    event, # of asyncio
-    seconds:float # at most
-):
-    "Wait until `event` is set"
+async def wait_for(event, seconds:float):
+    "Wait until `event`, of asyncio, is set, but no longer than `seconds`"
     import asyncio
     with suppress(asyncio.TimeoutError): await asyncio.wait_for(event.wait(), seconds)
 
@@ -386,7 +382,7 @@ class Question:
         "Append a line to the file; raises `OSError` where that fails"
         self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets))
 
-# %% ../nbs/00_core.ipynb #cc0e76aa
+# %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
 
 class Exchange(Question):
@@ -528,6 +524,14 @@ def wrap_async_send(original): # `send` of an async client class
             return response
     return send
 
+def patch_clients(
+    library, # the module `httpx` or `httpx2`
+    replace # `Patcher.replace`
+):
+    "Put our `send` into the clients of `library`"
+    replace(library.Client, 'send', wrap_send)
+    replace(library.AsyncClient, 'send', wrap_async_send)
+
 # %% ../nbs/00_core.ipynb #59af2d32
 def session_for(
     request, # of any library
@@ -583,7 +587,7 @@ def register(
     "Have `function` called when `module` is imported and a session is on"
     registered[module] = function
 
-# %% ../nbs/00_core.ipynb #ed191098
+# %% ../nbs/00_core.ipynb #d09739df
 def patch_module(name:str): # one of `registered`, imported already
     "Have a module patched"
     home, _, function = registered[name].partition(':')
@@ -611,36 +615,24 @@ class ImportHook:
 
 import_hook = ImportHook()
 
-# %% ../nbs/00_core.ipynb #6b62ca5c
-def patch_clients(
-    library, # the module `httpx` or `httpx2`
-    replace # `Patcher.replace`
-):
-    "Put our `send` into the clients of `library`"
-    replace(library.Client, 'send', wrap_send)
-    replace(library.AsyncClient, 'send', wrap_async_send)
-
 # %% ../nbs/00_core.ipynb #45041521
 class Placeholders:
     "API keys that were set in the environment because they were missing"
     def __init__(self):
         self.before:dict = {} # what each variable held; None: it was not set
-    def sync(self,
-        replays:bool # whether the last session replays
-    ):
+    def sync(self, replays:bool): # whether the last session replays
         "Set the API keys that are missing where `replays`, and take them back otherwise"
         for name, before in self.before.items():
             if os.environ.get(name) != placeholder: continue # somebody has set the real one
             if before is None: del os.environ[name]
             else: os.environ[name] = before
-        is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, name)) # CI sets a missing secret to ''
+        is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
         missing = [name for name in key_variables if replays and not is_set(name)]
         self.before = {name: os.environ.get(name) for name in missing}
         os.environ.update(dict.fromkeys(missing, placeholder))
 
 placeholders = Placeholders()
 
-# %% ../nbs/00_core.ipynb #d78e2381
 def sync():
     "Make everything fit the sessions: patched while there is one, as it was before when there is none"
     if sessions:
@@ -662,23 +654,28 @@ def renew_locks():
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_locks) # not on Windows
 
 # %% ../nbs/00_core.ipynb #ec7745ec
-def enable_cachy(
-    cache_dir=None, # folder of `cachy.jsonl`; None: that of the project, else the working folder
-    doms:tuple=doms, # hosts whose calls are cached: `doms + ('localhost:4000',)` adds one
-    *,
-    mode:str|None=None, # 'auto', 'replay', 'record' or 'off'; None: `CACHY_MODE`, else 'replay' where `CI` is set, else 'auto'
-    hdrs:tuple=(), # further response headers to keep, such as `('x-ratelimit-*',)`
-    errors:tuple=(), # status codes to record as answers, such as `(400, 404)`
-    norm_pats:tuple=(), # `(pattern, replacement)` pairs, applied to URL and texts before requests are compared
-    debug:bool=False # print a line for each call
-)->Session: # also a context manager
-    "Record each LLM API call once, and replay it from then on"
+def check_options(doms, hdrs, errors, norm_pats): # of `enable_cachy`
+    "Raise `ValueError` for what a user may get wrong"
     for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
         if isinstance(value, (str, int)) or (value is None and name != 'hdrs'):
             raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(
         f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error
+
+# %% ../nbs/00_core.ipynb #cb761ec9
+def enable_cachy(
+    cache_dir=None, # folder of `cachy.jsonl`; None: that of the project, else the working folder
+    doms:Sequence[str]=doms, # hosts whose calls are cached: `doms + ('localhost:4000',)` adds one
+    *,
+    mode:str|None=None, # 'auto', 'replay', 'record' or 'off'; None: `CACHY_MODE`, else 'replay' where `CI` is set, else 'auto'
+    hdrs:Sequence[str]=(), # further response headers to keep, such as `('x-ratelimit-*',)`
+    errors:Sequence[int]=(), # status codes to record as answers, such as `(400, 404)`
+    norm_pats:Sequence[tuple]=(), # `(pattern, replacement)` pairs, applied to URL and texts before requests are compared
+    debug:bool=False # print a line for each call
+)->Session: # also a context manager
+    "Record each LLM API call once, and replay it from then on"
+    check_options(doms, hdrs, errors, norm_pats)
     chosen, why = choose_mode(mode)
     file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
@@ -690,13 +687,12 @@ def enable_cachy(
     sync()
     return session
 
-# %% ../nbs/00_core.ipynb #cb13ab0e
-def disable_cachy():
+def disable_cachy()->None:
     "Switch all sessions off and put everything back as it was"
     sessions.clear()
     sync()
 
-# %% ../nbs/00_core.ipynb #73aabe22
+# %% ../nbs/00_core.ipynb #a25957a5
 def is_on()->bool:
     "Whether there is a session, and its mode is not 'off'"
     return bool(sessions) and sessions[-1].mode != 'off'
@@ -721,7 +717,7 @@ def wrap_setattr(
     def set_attribute(self, name, value): original(self, name, values.get(name, value) if is_on() else value)
     return set_attribute
 
-# %% ../nbs/00_core.ipynb #b4507e72
+# %% ../nbs/00_core.ipynb #6c0fd4f9
 def stabilize_ids(
     litellm, # the module, just imported or long ago
     replace # `Patcher.replace`

@@ -133,7 +133,7 @@ def summarize_request(
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
         return strike(part.decode('utf-8', 'replace'))
-    kind, content, _ = body
+    kind, content = body.kind, body.content
     if kind == 'json': short = summarize(map_texts(content, strike) if secrets else content)
     else: short = [text(part) for part in content] if kind == 'multipart' else text(content)
     url, headers = strike(normalize_url(call.url)), dict(headers_for_key(call.headers))
@@ -285,7 +285,7 @@ def try_lock(
         if fcntl: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         elif msvcrt:
             file.seek(1 << 62) # Windows locks bytes against reading too, so the lock is far behind the end
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1) # type: ignore[attr-defined]
         return True
     except OSError as error: return error.errno not in (11, 13, 35, 36) # EAGAIN, EACCES, EDEADLK: somebody else has it
 

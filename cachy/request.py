@@ -8,13 +8,13 @@ Docs: https://AnswerDotAI.github.io/cachy/request.html.md"""
 __all__ = ['key_pattern', 'matches', 'doms_pattern', 'is_cached', 'Call', 'split_query', 'normalize_url', 'digest',
            'headers_for_key', 'listed', 'map_texts', 'normalizer', 'Body', 'read_body', 'request_key']
 
-# %% ../nbs/02_request.ipynb #8719f32d
+# %% ../nbs/02_request.ipynb #f8d05ba7
 import fnmatch
 import hashlib
 import json
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
 from cachy.providers import (
@@ -225,7 +225,7 @@ def normalizer(
 class Body(NamedTuple):
     "The body of a request as the key sees it"
     kind:str # 'json', 'multipart' or 'bytes'
-    content:object # parsed JSON, a list of parts, or bytes
+    content:Any # parsed JSON, a list of parts, or bytes
     numbered:tuple=() # the places of numbered tool-call ids, in the order of `tool_ids`
 
 def read_body(

@@ -14,6 +14,7 @@ import re
 import sys
 from functools import lru_cache, partial, wraps
 from http.client import IncompleteRead, responses
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .answer import event_delimiter, split_events
@@ -169,7 +170,7 @@ class TeeFile(PieceFile):
         return ready
 
 def decoder_of(
-    cls:type, # of a `urllib3` response
+    cls, # of a `urllib3` response
     encoding:str # such as 'gzip'
 ): # an object with `decompress` and `flush`, or None
     "The decoder that `urllib3` has for `encoding`"
@@ -324,6 +325,7 @@ class NoProtocol:
 
 class PieceReader:
     "What differs from an `aiohttp.StreamReader` that a connection feeds"
+    if TYPE_CHECKING: feed_data:Any; feed_eof:Any; begin_http_chunk_receiving:Any; end_http_chunk_receiving:Any
     def __init__(self,
         pieces:list, # of bytes, none empty
         chunked:bool=True # whether `iter_chunks` shall tell where pieces end

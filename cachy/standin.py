@@ -20,8 +20,6 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from fastcore.basics import patch
-
 # %% ../nbs/13_standin.ipynb #0c736946
 def last_text(
     turns # `messages`, `input` or `contents` of a request: a text, or a list of turns
@@ -212,14 +210,32 @@ class StandIn:
         event_delay:float=0., # seconds before each event of a stream
         looks:int=2 # how often a file is looked at before it is ready
     ):
-        self.delay, self.event_delay, self.looks, self.files = delay, event_delay, looks, {}
-        self.fail, self.cut_after, self.compress, self.echo, self.gate = [], None, False, None, None
-        self.lock, self.log, self.routes = threading.Lock(), [], list(routes)
+        self.delay, self.event_delay, self.looks = delay, event_delay, looks
+        self.files:dict = {} # how often each was looked at
+        self.fail:list = [] # status codes that the next calls get
+        self.cut_after, self.compress, self.echo, self.gate = None, False, None, None # as told below
+        self.lock, self.routes = threading.Lock(), list(routes)
+        self.log:list = [] # of calls
         owner = self
         class Handler(StandInHandler): stand_in = owner
         self.server = StandInServer(('127.0.0.1', 0), Handler)
         self.url = f'http://127.0.0.1:{self.server.server_port}'
     def __repr__(self): return f'StandIn({self.url}, {self.calls} calls)'
+    @property
+    def calls(self)->int:
+        "How many calls it had"
+        return len(self.log)
+    def start(self):
+        "Listen in a thread"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=0.02), daemon=True)
+        self.thread.start()
+        return self
+    def stop(self):
+        "Listen no more"
+        self.server.shutdown()
+        self.server.server_close()
+    def __enter__(self)->'StandIn': return self.start()
+    def __exit__(self, *error)->None: self.stop()
 
 # %% ../nbs/13_standin.ipynb #1a8d4b84
 class StandInServer(ThreadingHTTPServer):
@@ -227,113 +243,76 @@ class StandInServer(ThreadingHTTPServer):
     def handle_error(self, request, client_address): # callers that leave in the middle are what tests are about
         if not isinstance(sys.exc_info()[1], OSError): super().handle_error(request, client_address)
 
-# %% ../nbs/13_standin.ipynb #fbf0fd45
-@patch(as_prop=True)
-def calls(self:StandIn)->int:
-    "How many calls it had"
-    return len(self.log)
-
-@patch
-def start(self:StandIn):
-    "Listen in a thread"
-    self.thread = threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=0.02), daemon=True)
-    self.thread.start()
-    return self
-
-@patch
-def stop(self:StandIn):
-    "Listen no more"
-    self.server.shutdown()
-    self.server.server_close()
-
-@patch
-def __enter__(self:StandIn): return self.start()
-
-@patch
-def __exit__(self:StandIn, *error): self.stop()
-
 # %% ../nbs/13_standin.ipynb #9db4e7fd
 class StandInHandler(BaseHTTPRequestHandler):
     "One connection"
     protocol_version, disable_nagle_algorithm = 'HTTP/1.1', True
+    stand_in:'StandIn' # set for each server by a class of its own
+    fields:dict # headers of the answer
     def log_message(self, *args): pass
-
-@patch
-def read_body(self:StandInHandler)->bytes:
-    "The body of the request"
-    if 'chunked' not in self.headers.get('transfer-encoding', ''):
-        return self.rfile.read(int(self.headers.get('content-length') or 0))
-    chunks = []
-    while size := int(self.rfile.readline(), 16): chunks.append(self.rfile.read(size + 2)[:-2])
-    self.rfile.readline()
-    return b''.join(chunks)
-
-@patch
-def answer(self:StandInHandler):
-    "Answer one request"
-    stand_in, raw, self.fields = self.stand_in, self.read_body(), {}
-    with stand_in.lock:
-        stand_in.log.append(f'{self.command} {self.path}')
-        number, failure = len(stand_in.log), stand_in.fail.pop(0) if stand_in.fail else None
-    time.sleep(stand_in.delay)
-    if failure: return self.send(dict(error=dict(message=f'told to fail with {failure}', type='stand_in', code=failure)), failure)
-    try: body = json.loads(raw) if raw and ('json' in self.headers.get('content-type', '') or raw[:1] == b'{') else {}
-    except ValueError: body = {} # an upload, whatever its header says
-    turns = [body[name] for name in ('messages', 'input', 'contents') if name in body] or [body.get('prompt', '')]
-    self.raw, self.text = raw, stand_in.echo or f'You said: {last_text(turns)!r}. This is answer number {number}.'
-    path = urlsplit(self.path).path
-    for method, pattern, make in stand_in.routes:
-        if method == self.command and (match := re.search(pattern, path)): return self.send(make(self, body, *match.groups()))
-    self.send(dict(error=dict(message=f'nothing at {self.path}', type='not_found')), 404)
-
+    def read_body(self)->bytes:
+        "The body of the request"
+        if 'chunked' not in self.headers.get('transfer-encoding', ''):
+            return self.rfile.read(int(self.headers.get('content-length') or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16): chunks.append(self.rfile.read(size + 2)[:-2])
+        self.rfile.readline()
+        return b''.join(chunks)
+    def answer(self):
+        "Answer one request"
+        stand_in, raw, self.fields = self.stand_in, self.read_body(), {}
+        with stand_in.lock:
+            stand_in.log.append(f'{self.command} {self.path}')
+            number, failure = len(stand_in.log), stand_in.fail.pop(0) if stand_in.fail else None
+        time.sleep(stand_in.delay)
+        if failure: return self.send(dict(error=dict(message=f'told to fail with {failure}', type='stand_in', code=failure)), failure)
+        try: body = json.loads(raw) if raw and ('json' in self.headers.get('content-type', '') or raw[:1] == b'{') else {}
+        except ValueError: body = {} # an upload, whatever its header says
+        turns = [body[name] for name in ('messages', 'input', 'contents') if name in body] or [body.get('prompt', '')]
+        self.raw, self.text = raw, stand_in.echo or f'You said: {last_text(turns)!r}. This is answer number {number}.'
+        path = urlsplit(self.path).path
+        for method, pattern, make in stand_in.routes:
+            if method == self.command and (match := re.search(pattern, path)): return self.send(make(self, body, *match.groups()))
+        self.send(dict(error=dict(message=f'nothing at {self.path}', type='not_found')), 404)
+    def send(self,
+        content, # a dict becomes JSON, a list of bytes a stream, bytes are sent as they are
+        status:int=200 # HTTP status code
+    ):
+        "Send `content` as the answer"
+        stand_in, stream = self.stand_in, isinstance(content, list)
+        kind = 'application/json' if isinstance(content, dict) else 'text/event-stream' if stream else 'audio/mpeg'
+        self.fields = {'content-type': kind, 'x-request-id': new_id('req_'), 'request-id': new_id('req_'),
+            'set-cookie': f'session={new_id("")}', 'openai-organization': 'acme', **self.fields}
+        chunks = content if stream else [content if isinstance(content, bytes) else json.dumps(content).encode()]
+        if stand_in.compress and stand_in.compress in self.headers.get('accept-encoding', ''):
+            packer = zlib.compressobj(wbits=31 if stand_in.compress == 'gzip' else 15)
+            chunks = [packer.compress(chunk) + packer.flush(zlib.Z_SYNC_FLUSH) for chunk in chunks] + [packer.flush()]
+            self.fields['content-encoding'] = stand_in.compress
+        self.send_response(status)
+        for name, value in (self.fields | {'transfer-encoding': 'chunked'}).items(): self.send_header(name, value)
+        self.end_headers()
+        for i, chunk in enumerate(chunks):
+            if stream: time.sleep(stand_in.event_delay)
+            if stand_in.gate: stand_in.gate(i)
+            if i == stand_in.cut_after: return self.cut()
+            if chunk and self.command != 'HEAD': self.wfile.write(b'%x\r\n%s\r\n' % (len(chunk), chunk))
+        if self.command != 'HEAD': self.wfile.write(b'0\r\n\r\n')
+    def cut(self):
+        "Break the connection in the middle"
+        self.close_connection = True
+        self.connection.close()
+    def new_file(self, prefix)->str:
+        "The id of a file that has just come in"
+        name = new_id(prefix)
+        self.stand_in.files[name] = 0
+        return name
+    def is_ready(self, name)->bool:
+        "Look at file `name`: is it processed?"
+        self.stand_in.files[name] = self.stand_in.files.get(name, 0) + 1
+        return self.stand_in.files[name] > self.stand_in.looks
 for method in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'): setattr(StandInHandler, f'do_{method}', StandInHandler.answer)
 
-# %% ../nbs/13_standin.ipynb #92832b69
-@patch
-def send(self:StandInHandler,
-    content, # a dict becomes JSON, a list of bytes a stream, bytes are sent as they are
-    status:int=200 # HTTP status code
-):
-    "Send `content` as the answer"
-    stand_in, stream = self.stand_in, isinstance(content, list)
-    kind = 'application/json' if isinstance(content, dict) else 'text/event-stream' if stream else 'audio/mpeg'
-    self.fields = {'content-type': kind, 'x-request-id': new_id('req_'), 'request-id': new_id('req_'),
-        'set-cookie': f'session={new_id("")}', 'openai-organization': 'acme', **self.fields}
-    chunks = content if stream else [content if isinstance(content, bytes) else json.dumps(content).encode()]
-    if stand_in.compress and stand_in.compress in self.headers.get('accept-encoding', ''):
-        packer = zlib.compressobj(wbits=31 if stand_in.compress == 'gzip' else 15)
-        chunks = [packer.compress(chunk) + packer.flush(zlib.Z_SYNC_FLUSH) for chunk in chunks] + [packer.flush()]
-        self.fields['content-encoding'] = stand_in.compress
-    self.send_response(status)
-    for name, value in (self.fields | {'transfer-encoding': 'chunked'}).items(): self.send_header(name, value)
-    self.end_headers()
-    for i, chunk in enumerate(chunks):
-        if stream: time.sleep(stand_in.event_delay)
-        if stand_in.gate: stand_in.gate(i)
-        if i == stand_in.cut_after: return self.cut()
-        if chunk and self.command != 'HEAD': self.wfile.write(b'%x\r\n%s\r\n' % (len(chunk), chunk))
-    if self.command != 'HEAD': self.wfile.write(b'0\r\n\r\n')
-
-@patch
-def cut(self:StandInHandler):
-    "Break the connection in the middle"
-    self.close_connection = True
-    self.connection.close()
-
 # %% ../nbs/13_standin.ipynb #c4ffb0c6
-@patch
-def new_file(self:StandInHandler, prefix)->str:
-    "The id of a file that has just come in"
-    name = new_id(prefix)
-    self.stand_in.files[name] = 0
-    return name
-
-@patch
-def is_ready(self:StandInHandler, name)->bool:
-    "Look at file `name`: is it processed?"
-    self.stand_in.files[name] = self.stand_in.files.get(name, 0) + 1
-    return self.stand_in.files[name] > self.stand_in.looks
-
 def openai_file(name, ready):
     "A file as OpenAI describes it"
     return dict(id=name, object='file', bytes=9, created_at=int(time.time()), filename='a.txt', purpose='batch',

@@ -7,10 +7,10 @@ from cachy import enable_cachy
 from cachy.core import CachyMiss
 from support import python
 
-aiohttp = pytest.importorskip('aiohttp')
+aiohttp = pytest.importorskip('aiohttp', reason='optional: aiohttp is not installed; all is well without it')
 
 def test_websockets_ring_the_alarm(cached, caplog):
-    pytest.importorskip('websockets')
+    pytest.importorskip('websockets', reason='optional: websockets is not installed; all is well without it')
     import websockets.asyncio.client
     import websockets.sync.client
     def by_websockets(): websockets.sync.client.connect('ws://127.0.0.1:9/v1/realtime', open_timeout=1)
@@ -35,7 +35,7 @@ def test_websockets_ring_the_alarm(cached, caplog):
     with enable_cachy(mode='replay'), pytest.raises(OSError): by_websockets() # a host that is not cached
 
 def test_grpc_rings_the_alarm(cached, caplog):
-    grpc = pytest.importorskip('grpc')
+    grpc = pytest.importorskip('grpc', reason='optional: grpc is not installed; all is well without it')
     ask = lambda channel: channel.unary_unary('/service/method')(b'', timeout=1)
     async def ask_async():
         import grpc.aio
@@ -51,7 +51,7 @@ def test_grpc_rings_the_alarm(cached, caplog):
             with cached('off'), pytest.raises((grpc.RpcError, grpc.FutureTimeoutError)): way()
 
 def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
-    xai_sdk = pytest.importorskip('xai_sdk')
+    xai_sdk = pytest.importorskip('xai_sdk', reason='optional: xai_sdk is not installed; all is well without it')
     from xai_sdk.chat import user
     def ask(client, name='sample'):
         chat = client.chat.create(model='grok-4')
@@ -69,7 +69,7 @@ def test_xai_sdk_rings_the_alarm(tmp_path, caplog):
     assert caplog.text.count('127.0.0.1 is called past the cache') == 1
 
 def test_doors_imported_afterwards_ring_the_alarm(tmp_path):
-    for name in ('grpc', 'websockets'): pytest.importorskip(name)
+    for name in ('grpc', 'websockets'): pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it')
     code = '''
 import asyncio, sys
 from cachy import enable_cachy

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('mypy', reason='optional: mypy is not installed; all is well without it')
-root, support = Path(__file__).parent.parent, Path(__file__).parent/'support'
+root, pages = Path(__file__).parent.parent, Path(__file__).parent/'typing'
 found = re.compile(r'^(?P<file>.*?):(?P<line>\d+): error: .*\[(?P<code>[\w-]+)\]$', re.M)
 
 @pytest.fixture(scope='module')
@@ -33,11 +33,11 @@ def check(tmp_path_factory):
     return run
 
 def test_user_code_is_well_typed(check):
-    errors, said = check('--strict', support/'user_code.py')
+    errors, said = check('--strict', pages/'user_code.py')
     assert errors == [], said
 
 def test_mistakes_are_found(check):
-    page = support/'wrong_user_code.py'
+    page = pages/'wrong_user_code.py'
     wanted = [(page.name, i, line.rpartition('# ')[2]) for i, line in enumerate(page.read_text(encoding='utf-8').splitlines(), 1) if '# ' in line]
     errors, said = check(page)
     assert errors == wanted and len(wanted) > 10, said

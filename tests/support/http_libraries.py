@@ -6,7 +6,7 @@ import httpx
 import httpx2
 import pytest
 
-aiohttp, requests, urllib3 = (pytest.importorskip(name) for name in ('aiohttp', 'requests', 'urllib3'))
+aiohttp, requests, urllib3 = (pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it') for name in ('aiohttp', 'requests', 'urllib3'))
 
 def chat(**fields): return dict(model='m', messages=[dict(role='user', content='Say hi, ü')], **fields)
 

@@ -3,7 +3,7 @@ from cachy import CachyMiss, Session, disable_cachy, doms, enable_cachy
 from cachy import no_such_name # attr-defined
 
 def f(c: Session) -> str:
-    c.count # attr-defined
+    c.cuonts # attr-defined
     print(c.mode + 1) # operator
     return c.counts['replayed'] # return-value
 
