@@ -14,6 +14,7 @@ import html
 import importlib
 import logging
 import os
+import pkgutil
 import re
 import sys
 import threading
@@ -58,9 +59,7 @@ def stream_class(
 
 class Chunks:
     "A stream that gives `chunks`, sync and async"
-    def __init__(self,
-        chunks:list # of bytes
-    ): self.chunks = chunks
+    def __init__(self, chunks:list): self.chunks = chunks # of bytes
     def __iter__(self): yield from self.chunks
     async def __aiter__(self):
         for chunk in self.chunks: yield chunk
@@ -113,9 +112,7 @@ class Recorder:
         self.settled, self.recorded_size = True, self.size
         body = b''.join(self.pieces) if self.size <= max_bytes else b''
         self.exchange.record(self, body, time.perf_counter() - self.start)
-    def abort(self,
-        error # what ended it: an exception, or None where the caller closed the stream
-    ):
+    def abort(self, error): # what ended it: an exception, or None where the caller closed the stream
         "Say once that the answer was not recorded, since it did not come to its end"
         if self.settled: return
         self.settled = True
@@ -146,9 +143,7 @@ class Tee:
         library, headers = library_of(self.response), self.response.headers
         encoding = {name: value for name, value in headers.items() if name == 'content-encoding'}
         return library.Response(200, headers=encoding, stream=stream_class(RawChunks, library)(self))
-    def remember(self,
-        chunk:bytes # raw
-    )->bytes: # the same
+    def remember(self, chunk:bytes)->bytes: # raw
         "Have `chunk` ready to be handed on"
         self.raw.append(chunk)
         self.received += len(chunk)
@@ -157,9 +152,7 @@ class Tee:
         "What may be handed on to the caller"
         raw, self.raw = self.raw, []
         return raw
-    def feed(self,
-        piece:bytes # decoded
-    )->list: # raw chunks that may be handed on
+    def feed(self, piece:bytes)->list: # decoded; gives the raw chunks that may be handed on
         "Have `piece` taken down, and the whole answer recorded where this was its last byte"
         ready = self.recorder.feed(piece)
         if str(self.received) == self.expected: self.recorder.finish()
@@ -576,22 +569,22 @@ class Patcher:
 patcher = Patcher()
 
 # %% ../nbs/00_core.ipynb #eb44f4cd
-registered = { # module: the function that patches it
-    'httpx': 'cachy.core:patch_clients', 'httpx2': 'cachy.core:patch_clients', 'litellm': 'cachy.core:stabilize_ids',
-    **dict.fromkeys(bridge_modules, 'cachy.core:stabilize_bridge')}
+registered:dict = {'httpx': patch_clients, 'httpx2': patch_clients} # module: the function that patches it, or where it is
 
 def register(
     module:str, # name of a module
-    function:str # 'package.module:function', which takes the module and `Patcher.replace`
+    function # takes the module and `Patcher.replace`; or where it is, such as 'package.module:function'
 ):
-    "Have `function` called when `module` is imported and a session is on"
+    "Have `function` called once `module` is imported and a session is on"
     registered[module] = function
 
-# %% ../nbs/00_core.ipynb #d09739df
+# %% ../nbs/00_core.ipynb #2be6d707
 def patch_module(name:str): # one of `registered`, imported already
     "Have a module patched"
-    home, _, function = registered[name].partition(':')
-    try: getattr(importlib.import_module(home), function)(sys.modules[name], patcher.replace)
+    function = registered[name]
+    try:
+        if isinstance(function, str): function = pkgutil.resolve_name(function)
+        function(sys.modules[name], patcher.replace)
     except Exception as error:
         warn_once(patcher.told, f'Calls through {name} go past the cache: it cannot be patched ({error!r}).')
 
@@ -751,3 +744,5 @@ def stabilize_bridge(
     "Make the ids and times that `module` makes up the same each time"
     for name in ('uuid', 'time'):
         if name in sys.modules and getattr(module, name, None) is sys.modules[name]: replace(module, name, StableModule)
+
+registered.update({'litellm': stabilize_ids, **dict.fromkeys(bridge_modules, stabilize_bridge)})

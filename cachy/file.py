@@ -38,11 +38,13 @@ log = logging.getLogger('cachy') # what was not recorded and why, damaged lines,
 
 def warn_once(
     told:set, # what was said already; is added to
-    message:str # for people
+    message:str, # for people
+    about=None # what makes it the same message; None: its text
 ):
     "Log `message`, unless that was done"
-    if message not in told: log.warning(message)
-    told.add(message)
+    about = about or message
+    if about not in told: log.warning(message)
+    told.add(about)
 
 # %% ../nbs/05_file.ipynb #fd337f9d
 class Recording(NamedTuple):
@@ -307,7 +309,7 @@ def locked(
 cache_bytes = 16_000_000 # how much of the recordings is kept in memory
 answer_start = b'},"status_code":' # what stands behind the request in a line of the file
 
-# %% ../nbs/05_file.ipynb #b4c120a8
+# %% ../nbs/05_file.ipynb #628d4b7f
 class Recordings(Index):
     "The recordings in the file at `path`"
     def reset(self):
@@ -379,7 +381,9 @@ class Recordings(Index):
             for offset, length, key in places:
                 file.seek(offset)
                 line = b''
-                while answer_start not in line and (more := file.read(min(max(len(line), 2048), length - len(line)))): line += more
+                while answer_start not in line:
+                    line += (more := file.read(min(max(len(line), 2048), length - len(line))))
+                    if not more: break
                 if line[24:37] == b'","request":{': yield key, line[36:].partition(answer_start)[0] + b'}'
 
 # %% ../nbs/05_file.ipynb #4574cbdf

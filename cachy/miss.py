@@ -135,7 +135,8 @@ def differences(
     "Where `new` differs from `stored`"
     both, bodies, change = (stored, new.request), unfold(stored, new), normalizer(norm_pats)
     urls = [split_url(change(str(item.get('url')))) for item in both]
-    places = [dict(method=item.get('method'), **url, headers=item.get('headers') or {}) for item, url in zip(both, urls, strict=True)]
+    place = lambda item, url: dict(method=item.get('method'), **url, headers=item.get('headers') or {})
+    places = map(place, both, urls)
     path = '' if all(isinstance(body, dict) for body in bodies) else 'body'
     return [*compare(*places), *compare(*bodies, path)]
 

@@ -34,7 +34,10 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.poe.com', 'api.prisminference.com', 'api.publicai.co', 'api.reka.ai', 'api.sailresearch.com', 'api.scaleway.ai',
     'api.scx.ai', 'api.soniox.com', 'api.stima.tech', 'api.synthetic.new', 'tokenhub-intl.tencentcloudmaas.com',
     'serverless.tensormesh.ai', 'api.v0.dev', 'ai-gateway.vercel.sh', 'ark.*.volces.com', 'api.inference.wandb.ai',
-    'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api')
+    'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api', 'inference.coralbricks.ai', 'api.inferenceapis.com',
+    'graph.microsoft.com/beta/copilot', 'api.clfaigateway.dev', 'api.aiand.com', 'inference.runanywhere.ai', 'api.openinfer.ai',
+    'vanchin.streamlake.ai', 'api.abliteration.ai', 'open.bigmodel.cn', 'api.empiriolabs.ai', 'router.hostinger.com',
+    'kymaapi.com/v1', 'opencode.ai/inference', 'api.refuseless.com', 'api.zerogpu.ai')
 
 # %% ../nbs/01_providers.ipynb #b96b4cdc
 credential_params = ('api_key', 'api-key', 'access_token', 'sig', 'signature', 'x-amz-*')

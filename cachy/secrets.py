@@ -37,13 +37,14 @@ def credentials(
     values += raw + [unquote_plus(value) for value in raw] + [base64.b64encode(unquote(user_info).encode()).decode()]
     return {value for value in values if len(value) >= 12}
 
-# %% ../nbs/04_secrets.ipynb #78f36370
+# %% ../nbs/04_secrets.ipynb #4959cdb1
 def with_sent_headers(
     call:Call,
     sent:list # `(name, value)` pairs of the request as it went out
 )->Call:
     "`call` with the credentials that were added when it was sent"
-    return call._replace(headers=call.headers + [pair for pair in sent if matches(credential_headers, pair[0]) and pair not in call.headers])
+    added = [pair for pair in sent if matches(credential_headers, pair[0]) and pair not in call.headers]
+    return call._replace(headers=call.headers + added)
 
 # %% ../nbs/04_secrets.ipynb #315a8f18
 def in_json(

@@ -265,7 +265,8 @@ class StandInHandler(BaseHTTPRequestHandler):
             stand_in.log.append(f'{self.command} {self.path}')
             number, failure = len(stand_in.log), stand_in.fail.pop(0) if stand_in.fail else None
         time.sleep(stand_in.delay)
-        if failure: return self.send(dict(error=dict(message=f'told to fail with {failure}', type='stand_in', code=failure)), failure)
+        error = dict(message=f'told to fail with {failure}', type='stand_in', code=failure)
+        if failure: return self.send(dict(error=error), failure)
         try: body = json.loads(raw) if raw and ('json' in self.headers.get('content-type', '') or raw[:1] == b'{') else {}
         except ValueError: body = {} # an upload, whatever its header says
         turns = [body[name] for name in ('messages', 'input', 'contents') if name in body] or [body.get('prompt', '')]
