@@ -1,4 +1,4 @@
-"""What came back: is it whole, an error, still running?
+"""What came back: is it whole, or an error?
 
 Docs: https://AnswerDotAI.github.io/cachy/answer.html.md"""
 
@@ -13,9 +13,8 @@ import json
 import re
 from contextlib import suppress
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from .providers import end_types, final_states, job_fields
+from .providers import end_types
 from .request import Call
 
 # %% ../nbs/03_answer.ipynb #1c2a064d
@@ -94,17 +93,6 @@ def classify_event(
     if kind in end_types or (is_line and isinstance(content, dict) and content.get('done') is True): return 'end'
     return {'message_delta': 'nearly', 'ping': 'ping'}.get(kind, '')
 
-# %% ../nbs/03_answer.ipynb #97835372
-def is_running(
-    url:str, # of the GET
-    content # parsed JSON
-)->bool:
-    "Whether `content` is a job that may still change"
-    if not isinstance(content, dict): return False
-    states = [str(content[name]).lower().rpartition('state_')[2] for name in job_fields if name in content]
-    if not states: return bool(re.search(r'/operations/[^/?]+$', urlsplit(url).path)) # Google leaves a `done` that is false out
-    return not all(state in final_states for state in states)
-
 # %% ../nbs/03_answer.ipynb #d1bbd5a1
 max_bytes = 20_000_000 # answers larger than this are passed on, not recorded
 
@@ -119,11 +107,9 @@ def body_refusal(
             events, rest = split_events(body, delimiter)
             if any(classify_event(event) == 'error' for event in (*events, rest)): return 'the stream holds an error'
     elif 'amazon.eventstream' in content_type: return 'the stream holds an error' if aws_error.search(body) else ''
-    elif 'json' in content_type and (b'"error"' in body or call.method == 'GET'):
+    elif 'json' in content_type and b'"error"' in body:
         with suppress(ValueError, RecursionError):
-            content = json.loads(body)
-            if is_error(content): return 'it holds an error'
-            if call.method == 'GET' and is_running(call.url, content): return 'the job is still running'
+            if is_error(json.loads(body)): return 'it holds an error'
     return ''
 
 # %% ../nbs/03_answer.ipynb #2b59fd0e

@@ -26,10 +26,12 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
+from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .secrets import contains_secret, credentials, with_sent_headers
 
@@ -239,8 +241,8 @@ class Session:
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
-        self.renewed:set = set() # keys recorded in this session
-        self.remembered_keys:dict = {} # by what goes over the wire
+        self.history = History()
+        self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
@@ -255,14 +257,15 @@ class Session:
         rows = dict(mode=f'{self.mode} ({self.why})', file=self.file, recordings=len(self.file), **self.so_far())
         cells = (f'<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>' for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
-    def count(self,
-        outcome:str, # such as 'replayed'
-        saved:float=0. # seconds
-    ):
+    def count(self, outcome:str): # such as 'recorded'
         "Count one `outcome`"
+        with self.lock: self.counts[outcome] += 1
+    def replayed(self, asked:Identity, recording:Recording)->bool: # whether that looks like a loop without end
+        "Count a replay"
         with self.lock:
-            self.counts[outcome] += 1
-            self.saved += saved
+            self.counts['replayed'] += 1
+            self.saved += recording.elapsed
+            return self.history.replayed(asked)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
         return self.debug or log.isEnabledFor(level)
@@ -293,10 +296,16 @@ sessions:list[Session] = [] # those that are on; the last counts
 leader_seconds = 600 # how long to wait for the same call under way elsewhere: the time-out of OpenAI's and Anthropic's SDKs
 max_remembered_keys = 1000 # of a session
 
-class Leader(NamedTuple):
+class TriedInVain(Exception): "A read was tried live, and its answer cannot be recorded"
+
+class Leader:
     "Who makes a call that others wait for"
-    owner:object # the thread or task
-    done:object # a `threading.Event` or an `asyncio.Event`
+    def __init__(self,
+        owner, # the thread or task
+        done # a `threading.Event` or an `asyncio.Event`
+    ):
+        self.owner, self.done = owner, done
+        self.answer:Recording|None = None # what came of it, also if it was not final
 
 def running_task()->tuple: # loop, task and event class; None for all where asyncio does not run
     "Who is calling, in asyncio's terms; under trio nobody waits"
@@ -315,7 +324,9 @@ class Question:
         session:Session,
         read, # gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
-    ): self.session, self.read, self.wire = session, read, wire
+    ):
+        self.session, self.read, self.wire = session, read, wire
+        self.fallback:Recording|None = None # the answer, if trying the call live fails
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
@@ -323,28 +334,37 @@ class Question:
     @cached_property
     def secrets(self)->set: return credentials(self.call)
     @cached_property
-    def key(self)->str: # 16 hex digits
+    def identity(self)->Identity:
         known = self.session.remembered_keys
-        if key := known.get(self.wire): return key
+        if found := known.get(self.wire): return found
         if len(known) >= max_remembered_keys: known.clear()
-        key = request_key(self.call, self.session.norm_pats, self.body)
-        if self.wire: known[self.wire] = key
-        return key
+        key, host = request_key(self.call, self.session.norm_pats, self.body), urlsplit(self.call.url).netloc.rpartition('@')[2]
+        found = Identity(key, host, is_read(self.call))
+        if self.wire: known[self.wire] = found
+        return found
+    @property
+    def key(self)->str: return self.identity.key # 16 hex digits
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome)
         self.session.say(outcome, self.call, why, level)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
-        session = self.session
-        if session.mode == 'record' and self.key not in session.renewed: return None
+        session, history = self.session, self.session.history
+        if session.mode != 'replay' and history.asks_anew(self.identity): return None
+        if session.mode == 'record' and self.key not in history.recorded: return None
         recording = session.file.find(self.key)
         if recording is None and session.file.older: recording = self.find_older()
-        if recording is not None:
-            session.count('replayed', recording.elapsed)
-            if session.speaks(logging.DEBUG): session.say('replayed', self.call)
+        if recording is not None and session.mode != 'replay' and history.is_stuck(self.identity): self.fallback, recording = recording, None
+        elif recording is not None: self.replayed(recording)
         elif session.mode == 'replay': raise self.miss()
         return recording
+    def replayed(self, recording:Recording):
+        "Count a replay, and say so; once also that a loop may have no end"
+        session = self.session
+        if session.replayed(self.identity, recording):
+            session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
+        elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
         from cachy.older import find_older
@@ -364,7 +384,8 @@ class Question:
         "The exception that says which recording is missing, and what to do"
         from cachy.miss import explain
         session = self.session
-        miss = CachyMiss(*explain(session.file, self.call, self.key, session.why, session.norm_pats, self.body, self.secrets))
+        asked = self.call, self.key, self.body, self.secrets
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, '')))
         self.report('missed', str(miss), logging.ERROR)
         return miss
     def repeats_secret(self, recording:Recording)->bool:
@@ -384,22 +405,24 @@ class Exchange(Question):
         session:Session,
         read, # gives the `Call`
         stream:bool, # whether the caller reads the body itself
-        wire=None # as for `Question`
+        wire=None, # as for `Question`
+        patience:float|None=None # the caller's own read time-out in seconds; None: it has none
     ):
         super().__init__(session, read, wire)
         self.stream, self.start = stream, 0. # when it was sent: a `time.perf_counter()`
+        self.patience = leader_seconds if patience is None else min(patience, leader_seconds)
         self.recording:Recording|None = None # known once it is entered; None: the call must be made
         self.led:tuple|None = None # the call that others wait for, and we as its `Leader`
     def __enter__(self):
         self.recording = self.find()
         if self.recording or self.stream: return self
-        if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(leader_seconds)
-        return self.look_again()
+        if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
+        return self.look_again(leader)
     async def __aenter__(self):
         self.recording = self.find()
         if self.recording or self.stream: return self
-        if leader := self.leader(*running_task()): await wait_for(leader.done, leader_seconds)
-        return self.look_again()
+        if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
+        return self.look_again(leader)
     def leader(self,
         kind, # 'thread', or the loop of the task
         owner, # this thread or task; None: it does not wait
@@ -411,9 +434,12 @@ class Exchange(Question):
         with self.session.lock: leader = self.session.leaders.setdefault(name, mine)
         if leader is mine: self.led = name, mine
         return None if leader.owner == owner else leader
-    def look_again(self)->'Exchange':
+    def look_again(self, leader:Leader|None)->'Exchange': # who was waited for
         "Somebody may have been faster"
-        try: self.recording = self.find()
+        try:
+            self.recording = leader.answer if leader else None
+            if self.recording is None: self.recording = self.find()
+            else: self.session.count('replayed')
         except BaseException:
             self.__exit__()
             raise
@@ -426,9 +452,15 @@ class Exchange(Question):
     async def __aexit__(self, *error)->None: self.__exit__()
     @contextmanager
     def sending(self, request): # of any library
-        "Mark `request` as being sent"
+        "Mark `request` as being sent; if it was tried live and fails, its recording is the answer after all"
         token, self.start = being_sent.set(request), time.perf_counter()
+        if not self.fallback: self.session.history.sent(self.identity)
         try: yield
+        except Exception:
+            if not self.fallback: raise
+            self.session.history.tried.add(self.key)
+            self.recording = self.fallback
+            self.replayed(self.recording)
         finally: being_sent.reset(token)
     def start_recording(self,
         status:int, # HTTP status code
@@ -437,6 +469,8 @@ class Exchange(Question):
     )->Recorder|None: # None: the answer is not to be recorded
         "Start to record an answer that has just arrived, or say why not"
         why = status_refusal(status, self.session.errors)
+        if self.fallback and why: raise TriedInVain(why)
+        if self.fallback: self.session.history.sent(self.identity)
         if why: return self.report('not recorded', why, logging.WARNING)
         self.call = with_sent_headers(self.call, sent)
         return Recorder(self, status, headers)
@@ -451,17 +485,41 @@ class Exchange(Question):
         why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
         if not why and status not in session.errors: why = body_refusal(self.call, recorder.content_type, body)
         if not why and self.repeats_secret(recording): why = 'it repeats a credential of the request'
-        if why: return self.report('not recorded', why, logging.INFO if 'running' in why else logging.WARNING)
+        if why: return self.report('not recorded', why, logging.WARNING)
+        if self.led: self.led[1].answer = recording
+        if self.identity.is_read and not self.is_news(recording): return
         try: self.write(recording)
         except OSError as error:
             return self.report('not recorded', f'{session.file}: {error.strerror or error}', logging.WARNING)
-        session.renewed.add(self.key)
+        session.history.recorded.add(self.key)
         self.report('recorded')
+    def is_news(self, recording:Recording)->bool: # the answer to a read
+        "Whether `recording` is final, and another one than there is; said once if this session gave that one out"
+        session, history = self.session, self.session.history
+        if why := not_final(self.call, recording.status, recording.body):
+            text = f'the answer is not final ({why})'
+            self.report('not recorded', text, logging.INFO if text in session.told else logging.WARNING)
+            session.told.add(text)
+            waiting[self.key] = f'{text}, so it was not recorded. Let the loop come to its end while recording.'
+            return False
+        known = session.file.find(self.key)
+        if known and known[::2] == recording[::2]: # status and body
+            history.recorded.add(self.key)
+            session.count('unchanged')
+            return False
+        if known and (self.key in history.recorded or history.replays[self.key]):
+            warn_once(session.told, f'{self.call.method} {normalize_url(self.call.url)} gave another answer than before in this session. '
+                'A replay gives the last one each time.', self.key)
+        return True
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
 def wire_form(request)->tuple: # of `httpx` or `httpx2`, its body read
     "All of `request` that goes over the wire, hashable"
     return request.method, str(request.url), tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+
+def read_seconds(request)->float|None: # of `httpx` or `httpx2`
+    "The read time-out of `request`; None: it has none"
+    return (request.extensions.get('timeout') or {}).get('read')
 
 def tee_response(
     response, # of `httpx` or `httpx2`, just arrived
@@ -485,16 +543,18 @@ def wrap_send(original): # `send` of a sync client class
         if not session: return original(self, request, **options)
         stream = options.pop('stream', False)
         request.read()
-        with Exchange(session, partial(read_call, request), stream, wire_form(request)) as exchange:
+        with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
-            with exchange.sending(request): response = original(self, request, stream=True, **options)
-            try:
-                tee_response(response, exchange)
-                if not stream: response.read()
-            except BaseException:
-                response.close()
-                raise
-            return response
+            with exchange.sending(request):
+                response = original(self, request, stream=True, **options)
+                try:
+                    tee_response(response, exchange)
+                    if not stream: response.read()
+                except BaseException:
+                    response.close()
+                    raise
+                return response
+            return build_response(exchange.recording, request, stream) # it was tried live in vain
     return send
 
 def wrap_async_send(original): # `send` of an async client class
@@ -505,16 +565,18 @@ def wrap_async_send(original): # `send` of an async client class
         if not session: return await original(self, request, **options)
         stream = options.pop('stream', False)
         await request.aread()
-        async with Exchange(session, partial(read_call, request), stream, wire_form(request)) as exchange:
+        async with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
-            with exchange.sending(request): response = await original(self, request, stream=True, **options)
-            try:
-                tee_response(response, exchange)
-                if not stream: await response.aread()
-            except BaseException:
-                await response.aclose()
-                raise
-            return response
+            with exchange.sending(request):
+                response = await original(self, request, stream=True, **options)
+                try:
+                    tee_response(response, exchange)
+                    if not stream: await response.aread()
+                except BaseException:
+                    await response.aclose()
+                    raise
+                return response
+            return build_response(exchange.recording, request, stream) # it was tried live in vain
     return send
 
 def patch_clients(

@@ -392,10 +392,11 @@ def explain(
     file:Recordings,
     call:Call, # for which there is no recording
     key:str, # of `call`
-    mode_reason:str, # why the mode is 'replay'
-    norm_pats:tuple, # `(pattern, replacement)` pairs
     body:Body, # of `call`
-    secrets:set # its credentials
+    secrets:set, # its credentials
+    mode_reason:str, # why the mode is 'replay'
+    norm_pats:tuple=(), # `(pattern, replacement)` pairs
+    before:str='' # why it was not recorded when it was called last
 )->tuple: # what `CachyMiss` takes: message, request, key, closest recording, differences
     "Why `call` misses, and what to do"
     request, closest, found, why = dict(method=call.method, url=normalize_url(call.url)), None, [], []
@@ -410,6 +411,6 @@ def explain(
     if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
-    lines += ['likely reason: ' + reason for reason in [*why, file_reason(file)] if reason]
+    lines += ['likely reason: ' + reason for reason in [before, *why, file_reason(file)] if reason]
     message = redact('\n'.join([*lines, what_to_do(mode_reason, file)]), secrets)
     return message.encode('utf-8', 'backslashreplace').decode(), request, key, closest, tuple(found)

@@ -6,8 +6,9 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 
 # %% auto #0
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'plain_accepts', 'credential_headers', 'turn_lists',
-           'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'end_types', 'job_fields',
-           'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values', 'bridge_modules']
+           'read_methods', 'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers',
+           'end_types', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values',
+           'bridge_modules']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more
@@ -61,6 +62,10 @@ credential_headers = (
 # %% ../nbs/01_providers.ipynb #b0b65a25
 turn_lists = ('messages', 'input', 'contents') # chat completions, Anthropic, Bedrock, Cohere; Responses; Gemini
 
+# %% ../nbs/01_providers.ipynb #fd3a415b
+read_methods = ('GET', 'HEAD')
+read_verbs = ('fetch', 'get', 'list', 'describe', 'poll') # first word of the operation that a POST names
+
 # %% ../nbs/01_providers.ipynb #9c6898f0
 part_ids = ( # end, how the part's `type` ends, field of the id: Responses and Anthropic
     ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'),
@@ -78,11 +83,12 @@ account_headers = ('openai-organization', 'openai-project', 'anthropic-organizat
 
 # %% ../nbs/01_providers.ipynb #0f473ab3
 end_types = ('message_stop', 'response.completed', 'response.incomplete', 'done') # of Anthropic, OpenAI and Replicate
-job_fields = ('status', 'state', 'processing_status', 'done') # where a job tells how far it is
+job_fields = ('status', 'state', 'done') # where a job tells how far it is: names that end so
 final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
     'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled',
     'canceled', 'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted',
-    'aborted', 'rejected', 'terminated', 'true')
+    'aborted', 'rejected', 'terminated', 'true', 'requires_action', 'validated', 'valid', 'invalid', 'available', 'ok',
+    'enabled', 'disabled', 'deployed', 'archived', 'partially_completed', 'timed_out', 'timeout', 'skipped', 'unavailable', 'stop')
 
 # %% ../nbs/01_providers.ipynb #45041521
 key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')

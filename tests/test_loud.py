@@ -286,21 +286,22 @@ def test_why_this_mode(stand_in, tmp_path, monkeypatch):
     assert 'since CI=true; CACHY_MODE=replay' in message()
 
 def test_debug_prints_a_line_for_each_call(stand_in, tmp_path, capsys):
-    get = lambda path, host='127.0.0.1': httpx.get(stand_in.url.replace('127.0.0.1', host) + path)
+    stand_in.routes.insert(0, ('POST', '/v1/models', lambda handler, body: dict(data=[]))) # no read, which would be asked anew
+    post = lambda path, host='127.0.0.1': httpx.post(stand_in.url.replace('127.0.0.1', host) + path)
     def printed():
         lines = capsys.readouterr().out.splitlines()
         assert all(line.startswith('cachy ') for line in lines), lines
         return [line[len('cachy '):].replace(stand_in.url, '…') for line in lines]
     with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto', debug=True):
-        get('/v1/models'), get('/v1/models'), get('/nothing'), get('/v1/models?api_key=0123456789abcdef', 'localhost')
-        assert printed() == ['recorded: GET …/v1/models', 'replayed: GET …/v1/models', 'not recorded: GET …/nothing: status 404',
-            f"passed through: GET {stand_in.url.replace('127.0.0.1', 'localhost')}/v1/models: its host is not in doms"]
-    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='replay', debug=True), pytest.raises(CachyMiss): get('/nothing')
+        post('/v1/models'), post('/v1/models'), post('/nothing'), post('/v1/models?api_key=0123456789abcdef', 'localhost')
+        assert printed() == ['recorded: POST …/v1/models', 'replayed: POST …/v1/models', 'not recorded: POST …/nothing: status 404',
+            f"passed through: POST {stand_in.url.replace('127.0.0.1', 'localhost')}/v1/models: its host is not in doms"]
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='replay', debug=True), pytest.raises(CachyMiss): post('/nothing')
     line, = printed()
-    assert line.startswith('missed: GET …/nothing: no recording for GET')
-    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='off', debug=True): get('/v1/models')
-    assert printed() == ["passed through: GET …/v1/models: mode 'off' since mode='off'"]
-    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'): get('/v1/models'), get('/v1/models', 'localhost')
+    assert line.startswith('missed: POST …/nothing: no recording for POST')
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='off', debug=True): post('/v1/models')
+    assert printed() == ["passed through: POST …/v1/models: mode 'off' since mode='off'"]
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'): post('/v1/models'), post('/v1/models', 'localhost')
     assert printed() == []
 
 def test_otherwise_it_is_logged(stand_in, tmp_path, caplog):
@@ -312,9 +313,10 @@ def test_otherwise_it_is_logged(stand_in, tmp_path, caplog):
     assert session.counts['passed through'] == 0 # without debug nothing is done for calls to other hosts
 
 def test_the_session_tells_what_happened(stand_in, tmp_path):
+    stand_in.routes.insert(0, ('POST', '/v1/models', lambda handler, body: dict(data=[]))) # no read, which would be asked anew
     with enable_cachy(tmp_path, doms=here, mode='auto') as session:
         stand_in.delay = 0.3
-        for path in ('/v1/models', '/v1/models', '/nothing'): httpx.get(stand_in.url + path)
+        for path in ('/v1/models', '/v1/models', '/nothing'): httpx.post(stand_in.url + path)
     assert repr(session) == f'cachy(auto, {tmp_path}/cachy.jsonl, 1 recordings, 1 replayed, 1 recorded, 0 missed, 1 not recorded, {session.saved:.1f} seconds saved)'
     assert session.saved >= 0.3
     rows = dict(re.findall(r'<tr><th>(.*?)</th><td>(.*?)</td></tr>', session._repr_html_()))
