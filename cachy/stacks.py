@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .answer import event_delimiter, split_events
-from .core import CachyMiss, Exchange, Recorder, Session, being_sent, session_for, sessions
+from .core import CachyMiss, Exchange, Recorder, Session, TriedInVain, being_sent, session_for, sessions
 from .file import Recording, log, warn_once
 from .request import Call
 
@@ -75,6 +75,16 @@ def is_json(
     "Whether an answer is one piece of JSON"
     content_type = headers.get('content-type', '')
     return 'json' in content_type and not event_delimiter(content_type)
+
+# %% ../nbs/09_stacks.ipynb #d4253f24
+def read_seconds(
+    timeout # as `requests`, `urllib3` or `aiohttp` take it: a number, a pair, or an object
+)->float|None: # seconds; None: as long as it takes
+    "How long a caller waits for an answer"
+    if isinstance(timeout, (tuple, list)): timeout = timeout[-1]
+    names = ('read_timeout', 'sock_read', 'total')
+    values = [timeout, *(getattr(timeout, name, None) for name in names)]
+    return next((value for value in values if isinstance(value, (int, float))), None)
 
 # %% ../nbs/09_stacks.ipynb #60aa1d69
 def pieces_of(
@@ -226,7 +236,10 @@ def tee_urllib3(
     exchange:Exchange
 ):
     "Have `response` recorded when its body has passed"
-    recorder = exchange.start_recording(response.status, joined(response.headers))
+    try: recorder = exchange.start_recording(response.status, joined(response.headers))
+    except TriedInVain:
+        response.close()
+        raise
     if not recorder: return
     if hasattr(getattr(response, '_fp', None), 'read1'):
         response._fp = TeeFile(response, recorder)
@@ -275,12 +288,12 @@ def wrap_urlopen(
         if preload: options.pop('release_conn', None) # not before the body was read
         call = Call(method.upper(), whole, header_pairs(self.headers if headers is None else headers), body_bytes(body))
         content, stream = None if body is None else call.body, not preload and asks_for_stream(call)
-        with Exchange(session, lambda: call, stream) as exchange:
-            if exchange.recording: response = urllib3_answer(exchange.recording, method, url, decode)
-            else:
+        with Exchange(session, lambda: call, stream, patience=read_seconds(options.get('timeout'))) as exchange:
+            if not exchange.recording:
                 with exchange.sending(call):
                     response = original(self, method, url, content, headers, *args, preload_content=False, **options)
-                tee_urllib3(response, exchange)
+                    tee_urllib3(response, exchange)
+            if exchange.recording: response = urllib3_answer(exchange.recording, method, url, decode)
             read_whole(response, preload, stream)
             return response
     return urlopen
@@ -304,14 +317,15 @@ def wrap_adapter_send(
         session = session_below(request.url)
         if not session: return original(self, request, stream, *args, **options)
         call = adapter_call(request)
-        with Exchange(session, lambda: call, stream) as exchange:
+        with Exchange(session, lambda: call, stream, patience=read_seconds(options.get('timeout'))) as exchange:
+            if not exchange.recording:
+                with exchange.sending(request):
+                    response = original(self, request, stream, *args, **options)
+                    if hasattr(response.raw, '_fp'): tee_urllib3(response.raw, exchange)
+                    else: exchange.report('not recorded', 'its body does not come from urllib3', logging.WARNING)
             if exchange.recording:
                 answer = urllib3_answer(exchange.recording, request.method, request.url, False)
                 response = self.build_response(request, answer)
-            else:
-                with exchange.sending(request): response = original(self, request, stream, *args, **options)
-                if hasattr(response.raw, '_fp'): tee_urllib3(response.raw, exchange)
-                else: exchange.report('not recorded', 'its body does not come from urllib3', logging.WARNING)
             if not stream: response.content # noqa: B018 # reads it
             return response
     return send
@@ -433,8 +447,22 @@ async def payload_bytes(
     if payload.consumed: await request.update_body(body) # from a file that cannot be read twice
     return body
 
+async def tee_aiohttp(
+    response, # of `aiohttp`, just arrived
+    exchange:Exchange,
+    decoded:bool # whether its body is decompressed
+):
+    "Have `response` recorded when its body has passed"
+    headers = joined(response.headers)
+    if not decoded and 'content-encoding' in headers:
+        exchange.report('not recorded', 'auto_decompress=False leaves it compressed', logging.WARNING)
+    elif recorder := exchange.start_recording(response.status, headers):
+        response.content = reader_class(TeeReader)(response, recorder)
+        if not exchange.stream and is_json(headers): await response.content.fetch()
+
 async def middleware(
     decoded:bool, # whether `aiohttp` decompresses the body
+    timeout, # of the caller
     request, # of `aiohttp`
     handler # sends `request`
 ): # an `aiohttp.ClientResponse`
@@ -442,16 +470,16 @@ async def middleware(
     session = session_below(str(request.url))
     if not session: return await handler(request)
     call = Call(request.method.upper(), str(request.url), header_pairs(request.headers), await payload_bytes(request))
-    async with Exchange(session, lambda: call, asks_for_stream(call)) as exchange:
+    async with Exchange(session, lambda: call, asks_for_stream(call), patience=read_seconds(timeout)) as exchange:
         if exchange.recording: return aiohttp_answer(exchange.recording, request)
-        with exchange.sending(request): response = await handler(request)
-        headers = joined(response.headers)
-        if not decoded and 'content-encoding' in headers:
-            exchange.report('not recorded', 'auto_decompress=False leaves it compressed', logging.WARNING)
-        elif recorder := exchange.start_recording(response.status, headers):
-            response.content = reader_class(TeeReader)(response, recorder)
-            if not exchange.stream and is_json(headers): await response.content.fetch()
-        return response
+        with exchange.sending(request):
+            response = await handler(request)
+            try: await tee_aiohttp(response, exchange, decoded)
+            except TriedInVain:
+                response.close()
+                raise
+            return response
+        return aiohttp_answer(exchange.recording, request) # it was tried live in vain
 
 # %% ../nbs/09_stacks.ipynb #c58009a8
 def whole_url(
@@ -477,7 +505,8 @@ def wrap_request(
         else:
             outer = self._middlewares if options.get('middlewares') is None else options['middlewares']
             decoded = self.auto_decompress if options.get('auto_decompress') is None else options['auto_decompress']
-            options['middlewares'] = (*outer, partial(middleware, decoded))
+            timeout = getattr(self, 'timeout', None) if options.get('timeout') is None else options['timeout']
+            options['middlewares'] = (*outer, partial(middleware, decoded, timeout))
         return await original(self, method, str_or_url, **options)
     return _request
 

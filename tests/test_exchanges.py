@@ -114,10 +114,14 @@ def test_first_answers_replay(recorder, replayer, tmp_path, caplog):
         live = asyncio.run(play(recorder, server, tmp_path, ways, 'auto'))
         server.reset()
         again = asyncio.run(play(replayer, server, tmp_path, ways[1:] + ways[:1], 'auto'))
-    wrong = []
+    wrong, after_live_call = [], False # here all providers share one host, so a read follows the call to another one
     for i, (status, body, source) in again.items():
         exchange = firsts[i]
         assert live[i][2] is None
+        if exchange['method'] not in ('GET', 'HEAD'): after_live_call = source != 'replayed'
+        elif after_live_call:
+            assert source is None
+            continue
         if source == 'replayed':
             if not may_record(exchange) or status != exchange['status'] or body != resp_bytes(exchange): wrong.append((exchange['source'], exchange['url'], status))
         elif may_record(exchange) and not holds_error(exchange): wrong.append((exchange['source'], exchange['url'], 'not replayed', live[i][0]))

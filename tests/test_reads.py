@@ -259,3 +259,32 @@ def test_a_loop_sees_what_it_sees_without_cachy(long_lived, tmp_path_factory, be
             seen = [httpx.get(f'{provider.url}/jobs/1').json() for _ in range(4)]
         assert seen == [before, before, after, after]
     finally: logging.disable(logging.NOTSET)
+
+# ---- the other libraries
+
+def requests_look(url):
+    import requests
+    return requests.get(url).json()
+
+def urllib3_look(url):
+    import urllib3
+    return json.loads(urllib3.request('GET', url).data)
+
+def aiohttp_look(url):
+    import aiohttp
+    async def look():
+        async with aiohttp.ClientSession() as client, client.get(url) as response: return await response.json()
+    return asyncio.run(look())
+
+@pytest.mark.parametrize('look', [requests_look, urllib3_look, aiohttp_look])
+def test_reads_of_the_other_libraries(provider, tmp_path, look):
+    "Live as without cachy; a loop of replays is tried live; and where that is in vain, the recording is the answer"
+    provider.answer = lambda method, path, number, body: (200, {'phase': 'mulling' if number < 3 else 'baked'})
+    with enable_cachy(tmp_path, **here, mode='auto'): assert [look(f'{provider.url}/jobs/1')['phase'] for _ in range(4)] == ['mulling', 'mulling', 'baked', 'baked']
+    provider.answer = lambda method, path, number, body: (401, {'error': 'no key'})
+    calls = len(provider.seen)
+    with enable_cachy(tmp_path, **here, mode='auto'): assert [look(f'{provider.url}/jobs/1')['phase'] for _ in range(12)] == ['baked'] * 12
+    assert len(provider.seen) == calls + 1
+    provider.stop()
+    for mode in ('auto', 'replay'):
+        with enable_cachy(tmp_path, **here, mode=mode): assert [look(f'{provider.url}/jobs/1')['phase'] for _ in range(12)] == ['baked'] * 12

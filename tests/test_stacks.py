@@ -115,8 +115,8 @@ def test_elapsed_counts_from_sending(name, tmp_path, cached):
 @pytest.mark.parametrize('name', streams)
 def test_a_head_has_no_body(name, stand_in, cached):
     stand_in.routes.insert(0, ('HEAD', '/models$', lambda handler, body: dict(data=[])))
-    with cached():
-        for _ in range(2): assert plain(name, stand_in.url + '/v1/models', method='HEAD') == b''
+    for _ in range(2): # a read is asked anew in the session that recorded it
+        with cached(): assert plain(name, stand_in.url + '/v1/models', method='HEAD') == b''
     assert stand_in.calls == 1
 
 @pytest.mark.parametrize('name', streams)
