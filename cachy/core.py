@@ -26,7 +26,6 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
@@ -327,42 +326,46 @@ class Question:
     ):
         self.session, self.read, self.wire = session, read, wire
         self.fallback:Recording|None = None # the answer, if trying the call live fails
+        self.known:Identity|None = session.remembered_keys.get(wire)
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
     def body(self)->Body: return read_body(self.call, self.session.norm_pats)
     @cached_property
     def secrets(self)->set: return credentials(self.call)
-    @cached_property
-    def identity(self)->Identity:
-        known = self.session.remembered_keys
-        if found := known.get(self.wire): return found
-        if len(known) >= max_remembered_keys: known.clear()
-        key, host = request_key(self.call, self.session.norm_pats, self.body), urlsplit(self.call.url).netloc.rpartition('@')[2]
-        found = Identity(key, host, is_read(self.call))
-        if self.wire: known[self.wire] = found
-        return found
+    @property
+    def identity(self)->Identity: return self.known or self.identify()
     @property
     def key(self)->str: return self.identity.key # 16 hex digits
+    def identify(self)->Identity:
+        "Work out the key, and remember it"
+        remembered = self.session.remembered_keys
+        if len(remembered) >= max_remembered_keys: remembered.clear()
+        key, host = request_key(self.call, self.session.norm_pats, self.body), self.call.url.split('/', 3)[2].rpartition('@')[2]
+        self.known = Identity(key, host, is_read(self.call))
+        if self.wire: remembered[self.wire] = self.known
+        return self.known
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome)
         self.session.say(outcome, self.call, why, level)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
-        session, history = self.session, self.session.history
-        if session.mode != 'replay' and history.asks_anew(self.identity): return None
-        if session.mode == 'record' and self.key not in history.recorded: return None
-        recording = session.file.find(self.key)
-        if recording is None and session.file.older: recording = self.find_older()
-        if recording is not None and session.mode != 'replay' and history.is_stuck(self.identity): self.fallback, recording = recording, None
-        elif recording is not None: self.replayed(recording)
-        elif session.mode == 'replay': raise self.miss()
+        session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
+        may_look = asked.is_read and may_call
+        if may_look and session.history.asks_anew(asked): return None
+        if session.mode == 'record' and asked.key not in session.history.recorded: return None
+        recording = session.file.find(asked.key) or (self.find_older() if session.file.older else None)
+        if recording is None:
+            if may_call: return None
+            raise self.miss()
+        if may_look and session.history.is_stuck(asked): self.fallback, recording = recording, None
+        else: self.replayed(recording)
         return recording
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
         session = self.session
-        if session.replayed(self.identity, recording):
+        if session.replayed(self.known, recording):
             session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
         elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
     def find_older(self)->Recording|None:
@@ -513,9 +516,9 @@ class Exchange(Question):
         return True
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
-def wire_form(request)->tuple: # of `httpx` or `httpx2`, its body read
+def wire_form(request, url:str)->tuple: # of `httpx` or `httpx2`, its body read
     "All of `request` that goes over the wire, hashable"
-    return request.method, str(request.url), tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest()
 
 def read_seconds(request)->float|None: # of `httpx` or `httpx2`
     "The read time-out of `request`; None: it has none"
@@ -539,11 +542,11 @@ def wrap_send(original): # `send` of a sync client class
     "The function that stands in for `original`"
     @wraps(original)
     def send(self, request, **options):
-        session = session_for(request, request.url)
+        session = session_for(request, url := str(request.url))
         if not session: return original(self, request, **options)
         stream = options.pop('stream', False)
         request.read()
-        with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
+        with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
             with exchange.sending(request):
                 response = original(self, request, stream=True, **options)
@@ -561,11 +564,11 @@ def wrap_async_send(original): # `send` of an async client class
     "The function that stands in for `original`"
     @wraps(original)
     async def send(self, request, **options):
-        session = session_for(request, request.url)
+        session = session_for(request, url := str(request.url))
         if not session: return await original(self, request, **options)
         stream = options.pop('stream', False)
         await request.aread()
-        async with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
+        async with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
             with exchange.sending(request):
                 response = await original(self, request, stream=True, **options)
@@ -590,16 +593,16 @@ def patch_clients(
 # %% ../nbs/00_core.ipynb #59af2d32
 def session_for(
     request, # of any library
-    url # of the request: anything whose `str` is the URL
+    url:str # of the request
 )->Session|None:
     "The session that takes care of `request`"
     session = sessions[-1] if sessions else None
     if session is None or being_sent.get() is request: return None
-    if session.mode != 'off' and is_cached(str(url), session.doms): return session
+    if session.mode != 'off' and is_cached(url, session.doms): return session
     if session.speaks(logging.DEBUG):
         why = f"mode 'off' since {session.why}" if session.mode == 'off' else 'its host is not in doms'
         session.count('passed through')
-        session.say('passed through', Call(str(getattr(request, 'method', '')), str(url), [], b''), why)
+        session.say('passed through', Call(str(getattr(request, 'method', '')), url, [], b''), why)
     return None
 
 # %% ../nbs/00_core.ipynb #c9ef8903
