@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMiss', 'Session', 'Exchange', 'session_for',
-           'register', 'enable_cachy', 'disable_cachy']
+           'register', 'enable_cachy', 'session', 'disable_cachy']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
@@ -32,6 +32,7 @@ from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
+from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import contains_secret, credentials, with_sent_headers
 
 # %% ../nbs/00_core.ipynb #5aa04618
@@ -244,7 +245,9 @@ class Session:
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
+        self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
+    live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def so_far(self)->dict: # what is counted: how much
         "What happened so far"
         outcomes = ('replayed', 'recorded', 'missed', 'not recorded')
@@ -324,9 +327,12 @@ class Question:
         read, # gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
     ):
-        self.session, self.read, self.wire = session, read, wire
+        self.session, self.read = session, read
         self.fallback:Recording|None = None # the answer, if trying the call live fails
-        self.known:Identity|None = session.remembered_keys.get(wire)
+        number, self.fresh = scope.get().sample, scope.get().fresh
+        self.sample = session.sample_number if number is None else number
+        self.wire = (wire, self.sample) if self.sample and wire else wire
+        self.known:Identity|None = session.remembered_keys.get(self.wire)
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
@@ -341,7 +347,7 @@ class Question:
         "Work out the key, and remember it"
         remembered = self.session.remembered_keys
         if len(remembered) >= max_remembered_keys: remembered.clear()
-        key, host = request_key(self.call, self.session.norm_pats, self.body), self.call.url.split('/', 3)[2].rpartition('@')[2]
+        key, host = request_key(self.call, self.session.norm_pats, self.body, self.sample), self.call.url.split('/', 3)[2].rpartition('@')[2]
         self.known = Identity(key, host, is_read(self.call))
         if self.wire: remembered[self.wire] = self.known
         return self.known
@@ -354,8 +360,9 @@ class Question:
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
         may_look = asked.is_read and may_call
         if may_look and session.history.asks_anew(asked): return None
-        if session.mode == 'record' and asked.key not in session.history.recorded: return None
-        recording = session.file.find(asked.key) or (self.find_older() if session.file.older else None)
+        anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
+        if may_call and anew is not None and asked.key not in anew: return None
+        recording = session.file.find(asked.key) or (self.find_older() if session.file.older and not self.sample else None)
         if recording is None:
             if may_call: return None
             raise self.miss()
@@ -388,16 +395,22 @@ class Question:
         from cachy.miss import explain
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
-        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, '')))
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, '') or self.other_samples()))
         self.report('missed', str(miss), logging.ERROR)
         return miss
+    def other_samples(self)->str: # empty if this is no sample
+        "Which samples of the question are recorded"
+        if not self.sample: return ''
+        keys = {request_key(self.call, self.session.norm_pats, self.body, number): number for number in range(100)}
+        found = [str(number) for key, number in keys.items() if key in self.session.file.index]
+        return f"sample {self.sample} of this question is not recorded; {', '.join(found) or 'none'} of the first hundred {'are' if found else 'is'}."
     def repeats_secret(self, recording:Recording)->bool:
         "Whether `recording` holds a credential of the request"
         texts = (recording.body, recording.headers.get('content-type', '')), (repr(recording.headers).encode(), '')
         return any(contains_secret(self.secrets, *text) for text in texts)
     def write(self, recording:Recording):
         "Append a line to the file; raises `OSError` where that fails"
-        self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets))
+        self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample))
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -494,8 +507,12 @@ class Exchange(Question):
         try: self.write(recording)
         except OSError as error:
             return self.report('not recorded', f'{session.file}: {error.strerror or error}', logging.WARNING)
-        session.history.recorded.add(self.key)
+        self.settle()
         self.report('recorded')
+    def settle(self):
+        "From now on the recording is new enough for this session and this `fresh`"
+        self.session.history.recorded.add(self.key)
+        if self.fresh is not None: self.fresh.add(self.key)
     def is_news(self, recording:Recording)->bool: # the answer to a read
         "Whether `recording` is final, and another one than there is; said once if this session gave that one out"
         session, history = self.session, self.session.history
@@ -507,7 +524,7 @@ class Exchange(Question):
             return False
         known = session.file.find(self.key)
         if known and known[::2] == recording[::2]: # status and body
-            history.recorded.add(self.key)
+            self.settle()
             session.count('unchanged')
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
@@ -597,7 +614,7 @@ def session_for(
 )->Session|None:
     "The session that takes care of `request`"
     session = sessions[-1] if sessions else None
-    if session is None or being_sent.get() is request: return None
+    if session is None or being_sent.get() is request or scope.get().live: return None
     if session.mode != 'off' and is_cached(url, session.doms): return session
     if session.speaks(logging.DEBUG):
         why = f"mode 'off' since {session.why}" if session.mode == 'off' else 'its host is not in doms'
@@ -744,6 +761,10 @@ def enable_cachy(
     sessions.append(session)
     sync()
     return session
+
+def session()->Session|None: # None: no session is on
+    "The session that counts now"
+    return sessions[-1] if sessions else None
 
 def disable_cachy()->None:
     "Switch all sessions off and put everything back as it was"
