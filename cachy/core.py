@@ -25,7 +25,6 @@ from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
-from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line

@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.asking import libraries, warnings
 
 from cachy import CachyMiss, enable_cachy
+from support.asking import libraries, warnings
 
 class Provider:
     "Answers from `answers`: a function of method, path and the number of times that it was asked this"
