@@ -6,6 +6,7 @@ from . import core
 from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
+from .core import ignore as ignore
 
 __all__ = ['enable_cachy', 'disable_cachy', 'doms', 'CachyMiss']
 
