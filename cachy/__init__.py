@@ -7,6 +7,7 @@ from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
 from .core import fresh as fresh
+from .core import ignore as ignore
 from .core import live as live
 from .core import no_cachy as no_cachy
 from .core import sample as sample

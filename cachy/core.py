@@ -26,9 +26,9 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
 
-from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
+from .answer import Progress, body_refusal, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
-from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
+from .providers import bridge_modules, doms, ignore, key_variables, other_names, placeholder, stable_values
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
@@ -92,7 +92,7 @@ class Recorder:
     ):
         self.exchange, self.status, self.headers, self.start = exchange, status, headers, exchange.start
         self.content_type = headers.get('content-type', '')
-        self.delimiter, self.unread, self.role = event_delimiter(self.content_type), b'', '' # of the last event
+        self.progress = Progress(self.content_type)
         self.pieces:list = [] # decoded bytes
         self.size, self.recorded_size, self.settled = 0, -1, False # bytes so far; when it was recorded; whether all was said
     def feed(self,
@@ -100,19 +100,20 @@ class Recorder:
     )->bool: # whether what has come so far may be handed on
         "Take `piece` down"
         self.size += len(piece)
-        if self.size <= max_bytes: self.pieces.append(piece)
-        if self.delimiter:
-            events, self.unread = split_events(self.unread + piece, self.delimiter)
-            for role in map(classify_event, events):
-                if role != 'ping': self.role = role
-            if self.role == 'end': self.finish()
-        return self.role != 'nearly'
+        if self.size > max_bytes:
+            if not self.settled: self.exchange.report(
+                'not recorded', f'it is larger than {max_bytes:,} bytes', logging.WARNING)
+            self.pieces, self.settled = [], True
+            return True
+        self.pieces.append(piece)
+        self.progress.feed(piece)
+        if self.progress.ended and self.recorded_size < 0: self.finish() # the client may read no further
+        return not self.progress.holds
     def finish(self):
-        "Have the answer, which is whole, recorded; again if more came after what looked like its end"
-        if self.recorded_size == self.size: return
+        "Have the answer, which is at its end, recorded; again if more came after what looked like its end"
+        if self.recorded_size == self.size or self.size > max_bytes or (self.settled and self.progress.errors): return
         self.settled, self.recorded_size = True, self.size
-        body = b''.join(self.pieces) if self.size <= max_bytes else b''
-        self.exchange.record(self, body, time.perf_counter() - self.start)
+        self.exchange.record(self, b''.join(self.pieces), time.perf_counter() - self.start)
     def abort(self, error): # what ended it: an exception, or None where the caller closed the stream
         "Say once that the answer was not recorded, since it did not come to its end"
         if self.settled: return
@@ -137,7 +138,8 @@ class Tee:
     ):
         self.response, self.stream, self.recorder = response, response.stream, recorder
         self.raw:list = [] # chunks that were not handed on yet
-        self.received, self.expected = 0, response.headers.get('content-length') # bytes
+        plain = response.headers.get('content-encoding', 'identity').lower() == 'identity' # else more may come out than went in
+        self.received, self.expected = 0, response.headers.get('content-length') if plain else None # bytes
     def __getattr__(self, name): return getattr(self.stream, name) # `httpx2` reads `elapsed` off the stream
     def decoded(self):
         "A response that reads the same stream, to be iterated for its decoded bytes"
@@ -231,11 +233,12 @@ class Session:
         hdrs:tuple=(), # further response headers to keep
         errors:tuple=(), # status codes to record
         norm_pats:tuple=(), # `(pattern, replacement)` pairs
-        debug:bool=False # whether to print a line for each call
+        debug:bool=False, # whether to print a line for each call
+        ignore:tuple=ignore # fields of JSON bodies that do not count: dotted paths
     ):
         doms_pattern(doms) # raises where an entry is no host
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
-        self.hdrs, self.errors, self.norm_pats, self.debug = hdrs, errors, norm_pats, debug
+        self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
@@ -335,7 +338,7 @@ class Question:
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
-    def body(self)->Body: return read_body(self.call, self.session.norm_pats)
+    def body(self)->Body: return read_body(self.call, self.session.norm_pats, self.session.ignore)
     @cached_property
     def secrets(self)->set: return credentials(self.call)
     @property
@@ -346,7 +349,7 @@ class Question:
         "Work out the key, and remember it"
         remembered = self.session.remembered_keys
         if len(remembered) >= max_remembered_keys: remembered.clear()
-        key, host = request_key(self.call, self.session.norm_pats, self.body, self.sample), self.call.url.split('/', 3)[2].rpartition('@')[2]
+        key, host = request_key(self.call, self.session.norm_pats, self.body, sample=self.sample), self.call.url.split('/', 3)[2].rpartition('@')[2]
         self.known = Identity(key, host, is_read(self.call))
         if self.wire: remembered[self.wire] = self.known
         return self.known
@@ -400,7 +403,7 @@ class Question:
     def other_samples(self)->str: # empty if this is no sample
         "Which samples of the question are recorded"
         if not self.sample: return ''
-        keys = {request_key(self.call, self.session.norm_pats, self.body, number): number for number in range(100)}
+        keys = {request_key(self.call, self.session.norm_pats, self.body, sample=number): number for number in range(100)}
         found = [str(number) for key, number in keys.items() if key in self.session.file.index]
         return f"sample {self.sample} of this question is not recorded; {', '.join(found) or 'none'} of the first hundred {'are' if found else 'is'}."
     def repeats_secret(self, recording:Recording)->bool:
@@ -497,8 +500,8 @@ class Exchange(Question):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
         recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
-        why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
-        if not why and status not in session.errors: why = body_refusal(self.call, recorder.content_type, body)
+        length = recorder.headers.get('content-length', '')
+        why = body_refusal(self.call, recorder.content_type, body, status, length, recorder.progress)
         if not why and self.repeats_secret(recording): why = 'it repeats a credential of the request'
         if why: return self.report('not recorded', why, logging.WARNING)
         if self.led: self.led[1].answer = recording
@@ -728,9 +731,10 @@ def renew_locks():
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_locks) # not on Windows
 
 # %% ../nbs/00_core.ipynb #ec7745ec
-def check_options(doms, hdrs, errors, norm_pats): # of `enable_cachy`
+def check_options(doms, hdrs, errors, norm_pats, ignore): # of `enable_cachy`
     "Raise `ValueError` for what a user may get wrong"
-    for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes')):
+    for name, value, kind in (('doms', doms, 'hosts'), ('hdrs', hdrs, 'header names'), ('errors', errors, 'status codes'),
+            ('ignore', ignore, 'dotted paths')):
         if isinstance(value, (str, int)) or (value is None and name != 'hdrs'):
             raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
     try: normalizer(norm_pats)('')
@@ -746,13 +750,14 @@ def enable_cachy(
     hdrs:Sequence[str]=(), # further response headers to keep, such as `('x-ratelimit-*',)`
     errors:Sequence[int]=(), # status codes to record as answers, such as `(400, 404)`
     norm_pats:Sequence[tuple]=(), # `(pattern, replacement)` pairs, applied to URL and texts before requests are compared
+    ignore:Sequence[str]=ignore, # fields of JSON bodies that do not count, such as `ignore + ('metadata.run_id',)`
     debug:bool=False # print a line for each call
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
-    check_options(doms, hdrs, errors, norm_pats)
+    check_options(doms, hdrs, errors, norm_pats, ignore)
     chosen, why = choose_mode(mode)
     file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
-    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
+    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore))
     session.replaced = next((other for other in sessions if not other.scoped), None)
     if session.replaced:
         session.place = sessions.index(session.replaced)

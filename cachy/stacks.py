@@ -73,7 +73,7 @@ def is_json(
     headers:dict # of an answer
 )->bool:
     "Whether an answer is one piece of JSON"
-    content_type = headers.get('content-type', '')
+    content_type = headers.get('content-type', '').lower()
     return 'json' in content_type and not event_delimiter(content_type)
 
 # %% ../nbs/09_stacks.ipynb #d4253f24
@@ -176,7 +176,7 @@ class TeeFile(PieceFile):
             return True
         ready = self.recorder.feed(piece) if piece else not self.held
         if not data and self.missing: self.recorder.abort(EOFError())
-        elif not data or self.missing == 0: self.recorder.finish()
+        elif not data or (self.missing == 0 and not self.decoder): self.recorder.finish() # decoders may hold something back
         return ready
 
 def decoder_of(

@@ -54,7 +54,7 @@ def test_all_names_only_what_others_use(name):
 
 def test_public_names():
     names = {name for name in vars(cachy) if name.isidentifier() and not name.startswith('_')} - {*modules}
-    assert names == {'enable_cachy', 'disable_cachy', 'doms', 'CachyMiss', 'Session', 'session', 'live', 'no_cachy', 'fresh', 'sample'}
+    assert names == {'enable_cachy', 'disable_cachy', 'doms', 'ignore', 'CachyMiss', 'Session', 'session', 'live', 'no_cachy', 'fresh', 'sample'}
     star = {}
     exec('from cachy import *', star)
     assert star.keys() - {'__builtins__'} == {'enable_cachy', 'disable_cachy', 'doms', 'CachyMiss'}
