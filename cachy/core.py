@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
@@ -30,9 +30,9 @@ from .answer import Progress, body_refusal, event_delimiter, max_bytes, split_ev
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import bridge_modules, doms, ignore, key_variables, other_names, placeholder, stable_values
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
-from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
+from .request import Body, Call, doms_pattern, is_cached, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
-from .secrets import contains_secret, credentials, with_sent_headers
+from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -277,11 +277,12 @@ class Session:
         outcome:str, # 'replayed', 'recorded', 'not recorded', 'missed' or 'passed through'
         call:Call,
         why:str='', # in few words
-        level:int=logging.DEBUG # of the log line
+        level:int=logging.DEBUG, # of the log line
+        secrets:Iterable=() # credentials of `call` beyond those that its URL names
     ):
         "Say what became of `call`"
         if not self.speaks(level): return
-        line = f"cachy {outcome}: {call.method} {normalize_url(call.url)}{': ' + why if why else ''}"
+        line = redact(f"cachy {outcome}: {call.method} {shown_url(call.url)}{': ' + why if why else ''}", secrets)
         log.log(level, line)
         if self.debug: print(line.partition('\n')[0]) # a miss has more to say, and says it as an exception
     def __enter__(self)->'Session':
@@ -340,7 +341,7 @@ class Question:
     @cached_property
     def body(self)->Body: return read_body(self.call, self.session.norm_pats, self.session.ignore)
     @cached_property
-    def secrets(self)->set: return credentials(self.call)
+    def secrets(self)->set: return credentials(self.call, self.body, self.session.norm_pats)
     @property
     def identity(self)->Identity: return self.known or self.identify()
     @property
@@ -356,7 +357,7 @@ class Question:
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome)
-        self.session.say(outcome, self.call, why, level)
+        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
@@ -375,15 +376,16 @@ class Question:
         "Count a replay, and say so; once also that a loop may have no end"
         session = self.session
         if session.replayed(self.known, recording):
-            session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
-        elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
+            why = f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.'
+            session.say('replayed', self.call, why, logging.WARNING, self.secrets)
+        elif session.speaks(logging.DEBUG): session.say('replayed', self.call, secrets=self.secrets)
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
         from cachy.older import find_older
         session, recording = self.session, find_older(self.session.file, self.call, self.session.hdrs)
         if recording is None or session.mode != 'auto': return recording
-        if self.repeats_secret(recording):
-            self.report('not recorded', 'the older recording repeats a credential of the request', logging.WARNING)
+        if why := self.secret_refusal(recording):
+            self.report('not recorded', f'the older recording {why.removeprefix("it ")}', logging.WARNING)
             return recording
         try:
             with session.file.lock: # another thread may have found it too
@@ -406,10 +408,9 @@ class Question:
         keys = {request_key(self.call, self.session.norm_pats, self.body, sample=number): number for number in range(100)}
         found = [str(number) for key, number in keys.items() if key in self.session.file.index]
         return f"sample {self.sample} of this question is not recorded; {', '.join(found) or 'none'} of the first hundred {'are' if found else 'is'}."
-    def repeats_secret(self, recording:Recording)->bool:
-        "Whether `recording` holds a credential of the request"
-        texts = (recording.body, recording.headers.get('content-type', '')), (repr(recording.headers).encode(), '')
-        return any(contains_secret(self.secrets, *text) for text in texts)
+    def secret_refusal(self, recording:Recording)->str: # empty: it may be recorded
+        "Why `recording` must not stand in the file"
+        return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
     def write(self, recording:Recording):
         "Append a line to the file; raises `OSError` where that fails"
         self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample))
@@ -468,9 +469,15 @@ class Exchange(Question):
         with self.session.lock: self.session.leaders.pop(name, None) # a fork meanwhile has emptied them
         mine.done.set()
     async def __aexit__(self, *error)->None: self.__exit__()
+    def no_key(self)->CachyMiss:
+        "The exception that says why the call would be refused"
+        self.report('missed', why := 'it carries the placeholder that replay mode sets instead of an API key, and there is no recording. '
+            'Set the key in the environment, then make the client anew', logging.ERROR)
+        return CachyMiss(redact(f'no call to {self.call.method} {shown_url(self.call.url)}: {why}.', self.secrets))
     @contextmanager
     def sending(self, request): # of any library
         "Mark `request` as being sent; if it was tried live and fails, its recording is the answer after all"
+        if placeholder in self.secrets and not self.fallback: raise self.no_key()
         token, self.start = being_sent.set(request), time.perf_counter()
         if not self.fallback: self.session.history.sent(self.identity)
         try: yield
@@ -483,14 +490,14 @@ class Exchange(Question):
     def start_recording(self,
         status:int, # HTTP status code
         headers, # of the answer, as `Recorder` takes them
-        sent=() # `(name, value)` pairs of the headers with which the request went out
+        sent=() # `(url, headers)` of each request that went out for it, the headers as pairs
     )->Recorder|None: # None: the answer is not to be recorded
         "Start to record an answer that has just arrived, or say why not"
         why = status_refusal(status, self.session.errors)
         if self.fallback and why: raise TriedInVain(why)
         if self.fallback: self.session.history.sent(self.identity)
         if why: return self.report('not recorded', why, logging.WARNING)
-        self.call = with_sent_headers(self.call, sent)
+        self.secrets |= sent_credentials(self.call, sent)
         return Recorder(self, status, headers)
     def record(self,
         recorder:Recorder, # which saw the whole answer
@@ -502,8 +509,7 @@ class Exchange(Question):
         recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
         length = recorder.headers.get('content-length', '')
         why = body_refusal(self.call, recorder.content_type, body, status, length, recorder.progress)
-        if not why and self.repeats_secret(recording): why = 'it repeats a credential of the request'
-        if why: return self.report('not recorded', why, logging.WARNING)
+        if why := why or self.secret_refusal(recording): return self.report('not recorded', why, logging.WARNING)
         if self.led: self.led[1].answer = recording
         if self.identity.is_read and not self.is_news(recording): return
         try: self.write(recording)
@@ -530,7 +536,7 @@ class Exchange(Question):
             session.count('unchanged')
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
-            warn_once(session.told, f'{self.call.method} {normalize_url(self.call.url)} gave another answer than before in this session. '
+            warn_once(session.told, f'{self.call.method} {redact(shown_url(self.call.url), self.secrets)} gave another answer than before in this session. '
                 'A replay gives the last one each time.', self.key)
         return True
 
@@ -548,8 +554,8 @@ def tee_response(
     exchange:Exchange
 ):
     "Have `response` recorded when its body has passed"
-    try: sent = response.request.headers.multi_items()
-    except (AttributeError, RuntimeError): sent = [] # no request is known
+    sent = [(str(past._request.url), past._request.headers.multi_items()) for past in (*response.history, response)
+        if past._request]
     recorder = exchange.start_recording(response.status_code, response.headers, sent)
     if not recorder: return
     if not response.is_closed: response.stream = stream_class(Tee, library_of(response))(response, recorder)
@@ -699,13 +705,14 @@ class Placeholders:
         self.before:dict = {} # what each variable held; None: it was not set
     def sync(self, replays:bool): # whether the last session replays
         "Set the API keys that are missing where `replays`, and take them back otherwise"
-        for name, before in self.before.items():
-            if os.environ.get(name) != placeholder: continue # somebody has set the real one
+        for name in key_variables: # also one that came back when it was gone: pytest's monkeypatch puts back what it found
+            if os.environ.get(name) != placeholder: continue
+            before = self.before.get(name)
             if before is None: del os.environ[name]
             else: os.environ[name] = before
         is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
         missing = [name for name in key_variables if replays and not is_set(name)]
-        self.before = {name: os.environ.get(name) for name in missing}
+        self.before |= {name: os.environ.get(name) for name in missing}
         os.environ.update(dict.fromkeys(missing, placeholder))
 
 placeholders = Placeholders()

@@ -6,10 +6,12 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 
 # %% auto #0
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed_headers', 'plain_accepts', 'credential_headers',
-           'credential_fields', 'ignore', 'turn_lists', 'read_methods', 'read_verbs', 'part_ids', 'inner_ids',
-           'kept_headers', 'wire_headers', 'account_headers', 'stream_ends', 'held_events', 'error_events',
-           'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags', 'not_finished', 'job_fields',
-           'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values', 'bridge_modules']
+           'credential_fields', 'ignore', 'credential_words', 'address_words', 'key_kinds', 'harmless_kinds',
+           'value_words', 'describing_words', 'said_words', 'credential_shapes', 'turn_lists', 'read_methods',
+           'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
+           'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
+           'not_finished', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values',
+           'bridge_modules']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more
@@ -72,6 +74,51 @@ credential_fields = ( # Anthropic, OpenAI, Gemini, Azure
 
 # %% ../nbs/01_providers.ipynb #c9aee0d6
 ignore = ('prompt_cache_key', 'safety_identifier') # fields of JSON bodies that do not count: dotted paths
+
+# %% ../nbs/01_providers.ipynb #70a1b2c3
+credential_words = (
+    'token', 'secret', 'secrets', 'password', 'passwords', 'passwd', 'passphrase', 'passcode', 'pwd', 'credential', 'credentials',
+    'authorization', 'authentication', 'auth', 'bearer', 'cookie', 'cookies', 'jwt', 'connectionstring')
+address_words = ('sig', 'signature', 'key', 'code') # only in queries, headers and URLs; the last two only alone
+key_kinds = ( # `apikey`, in one word; and of these alone the plural is a credential's: `access_tokens`, but not `stop_tokens`
+    'api', 'access', 'auth', 'bearer', 'session', 'refresh', 'private', 'secret', 'subscription', 'account', 'signing', 'master',
+    'shared', 'encryption', 'admin', 'service', 'client', 'consumer', 'license')
+harmless_kinds = ( # of a key or a token
+    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'new', 'first', 'last',
+    'start', 'end', 'begin', 'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'image', 'audio', 'bad',
+    'cache', 'idempotency', 'primary', 'foreign', 'public', 'sort', 'partition', 'group', 'dedup', 'routing', 'surrogate', 'object',
+    'metadata', 'row', 'index', 'dict', 'json', 'map', 'input', 'output', 'answer', 'shortcut', 'websocket')
+value_words = ( # behind the word that counts: `token_value`, `apiKey2`
+    'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed', 'sha',
+    'confirm', 'confirmation')
+
+# %% ../nbs/01_providers.ipynb #7c8d9e0f
+describing_words = (
+    'type', 'kind', 'scheme', 'mode', 'method', 'name', 'title', 'description', 'provider', 'id', 'ids', 'url', 'uri', 'endpoint',
+    'region', 'scope', 'scopes', 'audience', 'issuer', 'algorithm', 'location', 'in', 'format', 'status', 'role', 'pattern')
+
+# %% ../nbs/01_providers.ipynb #82c5d6e7
+said_words = (
+    'message', 'messages', 'input', 'inputs', 'content', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'prompts',
+    'output', 'outputs', 'choices', 'candidates', 'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
+
+# %% ../nbs/01_providers.ipynb #8e2f3a4b
+credential_shapes = ( # what it looks like, pattern
+    ('an API key', r'(?:sk|csk|xai|nvapi|tvly|pplx|gsk|tgp_v1)[-_](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}'),
+    ('a client secret', r'ek[-_](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}'),
+    ('a signing secret', r'whsec_[\w+/-]{16,}=*'),
+    ('a Gemini token', r'auth_tokens/[\w-]{16,}'),
+    ('a Google API key', r'AIza[\w-]{35}'),
+    ('a Google access token', r'ya29\.[\w-]{20,}'),
+    ('a Hugging Face token', r'hf_[A-Za-z0-9]{30,}'),
+    ('a Replicate token', r'r8_[A-Za-z0-9]{30,}'),
+    ('a Jina key', r'jina_[A-Za-z0-9]{30,}'),
+    ('an AWS access key id', r'(?:AKIA|ASIA)[0-9A-Z]{16}'),
+    ('a GitHub token', r'(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{30,})'),
+    ('a Slack token', r'xox[abprs]-[\w-]{20,}'),
+    ('a signed token (JWT)', r'eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}'),
+    ('a bearer token', r'Bearer [\w.~+/-]{20,}=*'),
+    ('a private key', r'-----BEGIN [A-Z ]*PRIVATE KEY-----'))
 
 # %% ../nbs/01_providers.ipynb #b0b65a25
 turn_lists = ('messages', 'input', 'contents') # chat completions, Anthropic, Bedrock, Cohere; Responses; Gemini
