@@ -23,4 +23,6 @@ core.registered.update({ # module: the function that patches it, once both are n
     'websockets.asyncio.client': 'cachy.stacks:patch_websockets',
     'websockets.sync.client': 'cachy.stacks:patch_websockets',
     'websockets.legacy.client': 'cachy.stacks:patch_websockets',
-    'websocket._core': 'cachy.stacks:patch_websockets'})
+    'websocket._core': 'cachy.stacks:patch_websockets',
+    **dict.fromkeys((f'{place}lm15.transports.{name}' for place in ('', 'dspy._vendor.') for name in ('_sync', '_async')),
+        'cachy.lm15_stack:patch_lm15')})
