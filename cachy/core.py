@@ -11,7 +11,6 @@ __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMi
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
 import html
-import importlib
 import logging
 import os
 import pkgutil
@@ -25,11 +24,10 @@ from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
-from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
-from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
+from .providers import compiled_switches, doms, key_variables, other_names, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
@@ -320,6 +318,11 @@ async def wait_for(event, seconds:float):
     import asyncio
     with suppress(asyncio.TimeoutError): await asyncio.wait_for(event.wait(), seconds)
 
+def mark_span(key:str): # of a replay
+    "Say on the current span of OpenTelemetry that the answer is a replay, if somebody has imported that"
+    trace = sys.modules.get('opentelemetry.trace')
+    if trace and hasattr(trace, 'get_current_span'): trace.get_current_span().set_attributes({'cachy.replayed': True, 'cachy.key': key})
+
 class Question:
     "What is asked in a session; each part is worked out once, and only if somebody needs it"
     def __init__(self,
@@ -372,6 +375,7 @@ class Question:
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
         session = self.session
+        mark_span(self.key)
         if session.replayed(self.known, recording):
             session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
         elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
@@ -455,7 +459,9 @@ class Exchange(Question):
         try:
             self.recording = leader.answer if leader else None
             if self.recording is None: self.recording = self.find()
-            else: self.session.count('replayed')
+            else:
+                mark_span(self.key)
+                self.session.count('replayed')
         except BaseException:
             self.__exit__()
             raise
@@ -691,22 +697,23 @@ class ImportHook:
 import_hook = ImportHook()
 
 # %% ../nbs/00_core.ipynb #45041521
-class Placeholders:
-    "API keys that were set in the environment because they were missing"
+class Environment:
+    "Variables of the environment that hold while a session is on"
     def __init__(self):
-        self.before:dict = {} # what each variable held; None: it was not set
-    def sync(self, replays:bool): # whether the last session replays
-        "Set the API keys that are missing where `replays`, and take them back otherwise"
-        for name, before in self.before.items():
-            if os.environ.get(name) != placeholder: continue # somebody has set the real one
+        self.before:dict = {} # name: what it held, None if it was not set, and what it holds now
+    def sync(self, mode:str|None): # of the last session; None: there is none
+        "Take back what was set before, and set what `mode` asks for: missing API keys in 'replay'"
+        for name, (before, ours) in self.before.items():
+            if os.environ.get(name) != ours: continue # somebody has set the real one
             if before is None: del os.environ[name]
             else: os.environ[name] = before
         is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
-        missing = [name for name in key_variables if replays and not is_set(name)]
-        self.before = {name: os.environ.get(name) for name in missing}
-        os.environ.update(dict.fromkeys(missing, placeholder))
+        wanted = compiled_switches.copy() if mode not in (None, 'off') else {}
+        if mode == 'replay': wanted.update((name, placeholder) for name in key_variables if not is_set(name))
+        self.before = {name: (os.environ.get(name), ours) for name, ours in wanted.items()}
+        os.environ.update(wanted)
 
-placeholders = Placeholders()
+environment = Environment()
 
 def sync():
     "Make everything fit the sessions: patched while there is one, as it was before when there is none"
@@ -717,7 +724,7 @@ def sync():
     else:
         if import_hook in sys.meta_path: sys.meta_path.remove(import_hook)
         patcher.restore()
-    placeholders.sync(bool(sessions) and sessions[-1].mode == 'replay')
+    environment.sync(sessions[-1].mode if sessions else None)
 
 # %% ../nbs/00_core.ipynb #9ff5f849
 def renew_locks():
@@ -770,65 +777,3 @@ def disable_cachy()->None:
     "Switch all sessions off and put everything back as it was"
     sessions.clear()
     sync()
-
-# %% ../nbs/00_core.ipynb #a25957a5
-def is_on()->bool:
-    "Whether there is a session, and its mode is not 'off'"
-    return bool(sessions) and sessions[-1].mode != 'off'
-
-def wrap_init(
-    values:dict, # field: what it shows
-    original # `__init__` of a class
-): # our `__init__`
-    "The function that stands in for `original`, and then sets `values`"
-    @wraps(original)
-    def init(self, *args, **options):
-        original(self, *args, **options)
-        for name, value in values.items() if is_on() else (): setattr(self, name, value)
-    return init
-
-def wrap_setattr(
-    values:dict, # field: what it shows
-    original # `__setattr__` of a class
-): # our `__setattr__`
-    "The function that stands in for `original`, and keeps `values`"
-    @wraps(original)
-    def set_attribute(self, name, value): original(self, name, values.get(name, value) if is_on() else value)
-    return set_attribute
-
-# %% ../nbs/00_core.ipynb #6c0fd4f9
-def stabilize_ids(
-    litellm, # the module, just imported or long ago
-    replace # `Patcher.replace`
-):
-    "Make LiteLLM's answers show `stable_values`"
-    try: types = importlib.import_module('litellm.types.utils')
-    except ImportError: types = None
-    moved = []
-    for name, values in stable_values.items():
-        cls = getattr(types, name, None)
-        if not values.keys() <= getattr(cls, 'model_fields', {}).keys(): moved.append(name)
-        else:
-            replace(cls, '__init__', partial(wrap_init, values))
-            replace(cls, '__setattr__', partial(wrap_setattr, values))
-    if moved: warn_once(patcher.told,
-        f"This LiteLLM has no {', '.join(moved)} in litellm.types.utils as cachy knows it: ids and times stay random there.")
-
-# %% ../nbs/00_core.ipynb #d0f0c608
-class StableModule:
-    "The module `original`, but `uuid4` and `time` give the same each time while a session is on"
-    def __init__(self, original): self.original = original
-    def __getattr__(self, name):
-        if name == 'uuid4' and is_on(): return lambda: self.original.UUID(int=1, version=4)
-        if name == 'time' and is_on(): return lambda: 1.
-        return getattr(self.original, name)
-
-def stabilize_bridge(
-    module, # of the bridge
-    replace # `Patcher.replace`
-):
-    "Make the ids and times that `module` makes up the same each time"
-    for name in ('uuid', 'time'):
-        if name in sys.modules and getattr(module, name, None) is sys.modules[name]: replace(module, name, StableModule)
-
-registered.update({'litellm': stabilize_ids, **dict.fromkeys(bridge_modules, stabilize_bridge)})

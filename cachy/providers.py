@@ -7,8 +7,8 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 # %% auto #0
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'plain_accepts', 'credential_headers', 'turn_lists',
            'read_methods', 'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers',
-           'end_types', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values',
-           'bridge_modules']
+           'end_types', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder',
+           'compiled_switches', 'stable_values', 'bridge_modules']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more
@@ -94,6 +94,9 @@ final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
 key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
+
+# %% ../nbs/01_providers.ipynb #56a8a138
+compiled_switches = {'LITELLM_RUST': '0'} # variable: the value that has all calls made by Python code
 
 # %% ../nbs/01_providers.ipynb #03d2e626
 stable_fields = {'id': 'cachy-dummy-id', 'created': 1}
