@@ -10,8 +10,8 @@ __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed
            'value_words', 'describing_words', 'said_words', 'credential_shapes', 'turn_lists', 'read_methods',
            'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
            'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
-           'not_finished', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values',
-           'bridge_modules']
+           'not_finished', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder',
+           'compiled_switches', 'stable_values']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more
@@ -175,6 +175,9 @@ key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPS
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
 
+# %% ../nbs/01_providers.ipynb #56a8a138
+compiled_switches = {'LITELLM_RUST': '0'} # variable: the value that has all calls made by Python code
+
 # %% ../nbs/01_providers.ipynb #03d2e626
 stable_fields = {'id': 'cachy-dummy-id', 'created': 1}
 
@@ -182,5 +185,7 @@ stable_fields = {'id': 'cachy-dummy-id', 'created': 1}
 stable_values = { # class in `litellm.types.utils`: field, and what it shows
     'ModelResponse': stable_fields, 'ModelResponseStream': stable_fields, 'TextCompletionResponse': stable_fields,
     'ImageResponse': {'created': 1}}
+
+# %% ../nbs/01_providers.ipynb #ff79901e
 bridge_modules = tuple(f'litellm.responses.litellm_completion_transformation.{name}' # make up ids and times of responses
     for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items'))
