@@ -18,4 +18,12 @@ core.registered.update({ # module: the function that patches it, once both are n
     'websockets.asyncio.client': 'cachy.stacks:patch_websockets',
     'websockets.sync.client': 'cachy.stacks:patch_websockets',
     'websockets.legacy.client': 'cachy.stacks:patch_websockets',
-    'websocket._core': 'cachy.stacks:patch_websockets'})
+    'websocket._core': 'cachy.stacks:patch_websockets',
+    'socket': 'cachy.guard:patch_socket',
+    'ssl': 'cachy.guard:patch_tls',
+    'asyncio.base_events': 'cachy.guard:patch_loop',
+    'httpx._transports.default': 'cachy.guard:patch_transports',
+    'httpx2._transports.default': 'cachy.guard:patch_transports',
+    'multiprocessing.pool': 'cachy.guard:patch_catchers',
+    'multiprocess.pool': 'cachy.guard:patch_catchers',
+    'unittest.suite': 'cachy.guard:patch_catchers'})

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .answer import event_delimiter, split_events
-from .core import CachyMiss, Exchange, Recorder, Session, being_sent, session_for, sessions
-from .file import Recording, log, warn_once
-from .request import Call
+from .core import Exchange, Recorder, Session, being_sent, ring, session_for, sessions
+from .file import Recording
+from .request import Call, is_cached
 
 # %% ../nbs/09_stacks.ipynb #d8030c16
 def session_below(
@@ -482,35 +482,13 @@ def wrap_request(
     return _request
 
 # %% ../nbs/09_stacks.ipynb #4eca71e5
-def caller(
-    hidden:tuple=('cachy', 'grpc', 'websockets', 'websocket', 'aiohttp', 'asyncio', 'contextlib', 'functools', 'concurrent',
-        'threading') # packages
-)->str: # such as 'xai_sdk.sync.chat for __main__, line 12'
-    "Who is calling: the innermost module outside of `hidden`, and the innermost that is not installed"
-    frame, frames = sys._getframe(1), []
-    while frame:
-        if frame.f_globals.get('__name__', '').partition('.')[0] not in hidden: frames.append(frame)
-        frame = frame.f_back
-    installed = lambda frame: re.search('(?:site|dist)-packages|<frozen', frame.f_code.co_filename)
-    own = next((frame for frame in frames if not installed(frame)), None)
-    names = [frames[0].f_globals['__name__']] if frames and frames[0] is not own else []
-    return ' for '.join(names + [f"{own.f_globals['__name__']}, line {own.f_lineno}"] * bool(own)) or 'unknown code'
-
 def alarm(
     door:str, # how the host is called, for people
     url:str # that is called
 ):
     "Say once that `url` is called past the cache, where it is one to cache; in replay mode, raise `CachyMiss`"
     session = session_below(url)
-    if not session: return
-    host = urlsplit(url).hostname
-    message = f'{host} is called past the cache, through {door}, by {caller()}. Such calls are neither recorded nor replayed'
-    if session.mode == 'replay':
-        message += f"; mode 'replay' forbids them, since {session.why}."
-        log.error(message)
-        raise CachyMiss(message, dict(method=door, url=url))
-    session.count('past the cache')
-    warn_once(session.told, message + '.', (door, host))
+    if session and is_cached(url, session.doms): ring(session, door, url)
 
 # %% ../nbs/09_stacks.ipynb #6a89a227
 def grpc_url(
