@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['modes', 'sessions', 'being_sent', 'let_through', 'registered', 'Recorder', 'CachyMiss', 'Session', 'Exchange', 'ring',
-           'Unsent', 'session_for', 'register', 'enable_cachy', 'disable_cachy']
+           'session_for', 'register', 'enable_cachy', 'disable_cachy']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import builtins
@@ -214,7 +214,7 @@ class CachyMiss(BaseException):
     also:tuple = () # further bases, for a test runner
     def __new__(cls, *args, **options):
         from cachy.miss import fitting
-        return super().__new__(fitting(cls), *args)
+        return super().__new__(fitting(cls, cls.also), *args)
     def __init__(self,
         message:str, # for people
         request:dict|None=None, # what was asked, as in the file; None stands for an empty one
@@ -532,6 +532,14 @@ def patch_clients(
     replace(library.Client, 'send', wrap_send)
     replace(library.AsyncClient, 'send', wrap_async_send)
 
+# %% ../nbs/00_core.ipynb #3edd9b51
+class Unsent(Session):
+    "`session`, but each request gets an empty 204"
+    older = ()
+    def __init__(self, session:Session): vars(self).update(vars(session), file=self, counts=Counter(), remembered_keys={})
+    def find(self, key:str, *how)->Recording: return Recording(204, {}, b'')
+    def say(self, outcome, call, why='', level=logging.DEBUG): super().say('not sent', call, '`!` in doms names it', level)
+
 # %% ../nbs/00_core.ipynb #59af2d32
 def ring(
     session:Session,
@@ -549,13 +557,6 @@ def ring(
     if not forbids: return warn_once(session.told, message, about)
     log.error(message)
     raise CachyMiss(message, dict(method=door, url=url))
-
-class Unsent(Session):
-    "`session`, but each request gets an empty 204"
-    older = ()
-    def __init__(self, session:Session): vars(self).update(vars(session), file=self, counts=Counter(), remembered_keys={})
-    def find(self, key:str, *how)->Recording: return Recording(204, {}, b'')
-    def say(self, outcome, call, why='', level=logging.DEBUG): super().say('not sent', call, '`!` in doms names it', level)
 
 let_through:ContextVar = ContextVar('cachy_let_through', default='') # host of the last request that passed through
 

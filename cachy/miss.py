@@ -447,7 +447,7 @@ def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12'
     names += [f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}" for frame in frames[own:own + 1]]
     return ' for '.join(names) or f'the thread {threading.current_thread().name}'
 
-# %% ../nbs/06_miss.ipynb #b78d322f
+# %% ../nbs/06_miss.ipynb #9510c508
 def is_worker(frame)->bool:
     "Whether `frame` is that of a worker of a pool"
     return frame.f_code.co_name == 'worker' and package_of(frame) == 'multiprocessing'
@@ -465,13 +465,15 @@ def with_bases(
     bases:tuple # classes
 )->type:
     "`cls`, but of `bases` too; pickled, it is `cls` itself"
-    if not bases or issubclass(cls, bases): return cls
+    bases = tuple(base for base in bases if not issubclass(cls, base))
+    if not bases: return cls
     reduce = lambda self: (cls, self.args, vars(self))
     return type(cls.__name__, (cls, *bases), {'__module__': cls.__module__, '__reduce__': reduce})
 
-# %% ../nbs/06_miss.ipynb #4bc8b420
+# %% ../nbs/06_miss.ipynb #f0c7d96d
 def fitting(
-    cls:type # of a miss; its `also` are bases that a test runner wants
+    cls:type, # of a miss
+    also:tuple # classes that a test runner wants it to be, too
 )->type:
     "`cls` as whoever runs the program can deal with it"
-    return with_bases(cls, (*cls.also, *worker_bases()))
+    return with_bases(cls, (*also, *worker_bases()))
