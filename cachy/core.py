@@ -551,6 +551,7 @@ def ring(
     from cachy.miss import caller
     host = urlsplit(url).hostname
     about, forbids = ('past the cache', host), f"; mode 'replay' forbids them, since {session.why}" * (session.mode == 'replay')
+    session.count('past the cache')
     if about in session.told and not forbids: return
     message = f'{host} is called past the cache, through {door}, by {caller()}. Such calls are neither recorded nor replayed'
     message += f'{forbids}.{hint}'

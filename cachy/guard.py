@@ -7,13 +7,13 @@ Docs: https://AnswerDotAI.github.io/cachy/guard.html.md"""
 # %% auto #0
 __all__ = ['patch_socket', 'patch_loop', 'patch_tls', 'patch_transports', 'patch_catchers']
 
-# %% ../nbs/15_guard.ipynb #5ef82bf0
+# %% ../nbs/15_guard.ipynb #6c1eb98f
 import sys
 from functools import partial, wraps
 from traceback import walk_stack
 
-from .core import CachyMiss, being_sent, let_through, patcher, ring, session_for, sessions, sync
-from .request import is_guarded
+from .core import CachyMiss, Session, being_sent, let_through, patcher, ring, sessions, sync
+from .request import is_cached, is_guarded
 
 # %% ../nbs/15_guard.ipynb #a3012755
 def host_name(
@@ -31,7 +31,7 @@ def port_number(
     text = port.decode('latin-1') if isinstance(port, bytes) else str(port or '')
     return {'http': 80, 'https': 443}.get(text, int(text) if text.isdecimal() else '')
 
-# %% ../nbs/15_guard.ipynb #737a006e
+# %% ../nbs/15_guard.ipynb #c7a295b9
 def repair()->str: # what to say about it; empty where nothing was wrong
     "Put our functions back where one in our place is making a call just now"
     running, ours = {frame.f_code for frame, _ in walk_stack(sys._getframe(1))}, {id(entry[3]) for entry in patcher.replaced}
@@ -42,17 +42,24 @@ def repair()->str: # what to say about it; empty where nothing was wrong
     return (f" While the session was on, somebody put another function in place of cachy's {', '.join(sorted(gone))}; the end of a "
         "`mock.patch` or `monkeypatch` that had begun before does that. cachy has put its own back: call again.")
 
+def session_against(
+    host:str # a name or an address, in lower case
+)->Session|None:
+    "The session that watches `host`; None where cachy is sending, or has let a request for it pass"
+    session = sessions[-1] if sessions else None
+    if session is None or session.mode == 'off' or being_sent.get() is not None or let_through.get() == host: return None
+    return session
+
 def check(
     door:str, # what is being done, for people
     host, # text or bytes; empty or None: no host
     port=None # a number, a text or bytes
 ):
     "Ring if something of `host` is cached, and it is not cachy that calls"
-    session = sessions[-1] if sessions else None
-    if session is None or session.mode == 'off' or being_sent.get() is not None or not isinstance(host, (str, bytes, bytearray)): return
+    if not sessions or not isinstance(host, (str, bytes, bytearray)): return
     name, number = host_name(host), port_number(port)
-    if let_through.get() == name.strip('[]') or not is_guarded(name, number, session.doms): return
-    ring(session, door, f'//{name}:{number}', repair())
+    session = session_against(name.strip('[]'))
+    if session and is_guarded(name, number, session.doms): ring(session, door, f'//{name}:{number}', repair())
 
 # %% ../nbs/15_guard.ipynb #bff6e954
 class CheckedText(str): "A host that was checked"
@@ -116,13 +123,14 @@ def patch_tls(module, replace): # `ssl`
     "Guard the beginning of TLS"
     for name, at in (('wrap_socket', 4), ('wrap_bio', 3)): replace(module.SSLContext, name, partial(wrap_tls, at))
 
-# %% ../nbs/15_guard.ipynb #7e6eeca9
+# %% ../nbs/15_guard.ipynb #031789e7
 def check_request(
     request # of `httpx` or `httpx2`
 ):
     "Ring if `request` is one to cache, and it is not cachy that sends it"
-    session = session_for(request, request.url) if being_sent.get() is None else None
-    if session: ring(session, 'a transport', str(request.url), repair())
+    url = str(request.url)
+    session = session_against(request.url.host)
+    if session and is_cached(url, session.doms): ring(session, 'a transport', url, repair())
 
 def wrap_handle(
     original # `handle_request` of a transport
