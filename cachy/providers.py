@@ -14,7 +14,7 @@ __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed
            'compiled_switches', 'stable_values']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
-doms = ( # hosts whose calls are cached; `*` stands for one label or more
+doms = ( # hosts whose calls are cached; `*` stands for one label or more, and what begins with `!` is taken out
     'api.openai.com', '*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com', '*.models.ai.azure.com',
     'models.inference.ai.azure.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'aiplatform.googleapis.com',
     '*-aiplatform.googleapis.com', 'bedrock-runtime.*.amazonaws.com', 'bedrock-agent-runtime.*.amazonaws.com',
@@ -41,7 +41,8 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api', 'inference.coralbricks.ai', 'api.inferenceapis.com',
     'graph.microsoft.com/beta/copilot', 'api.clfaigateway.dev', 'api.aiand.com', 'inference.runanywhere.ai', 'api.openinfer.ai',
     'vanchin.streamlake.ai', 'api.abliteration.ai', 'open.bigmodel.cn', 'api.empiriolabs.ai', 'router.hostinger.com',
-    'kymaapi.com/v1', 'opencode.ai/inference', 'api.refuseless.com', 'api.zerogpu.ai')
+    'kymaapi.com/v1', 'opencode.ai/inference', 'api.refuseless.com', 'api.zerogpu.ai',
+    '!api.openai.com/v1/traces') # telemetry of OpenAI's Agents SDK
 
 # %% ../nbs/01_providers.ipynb #b96b4cdc
 credential_params = ('api_key', 'api-key', 'access_token', 'sig', 'signature', 'x-amz-*')

@@ -19,7 +19,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes, urlsplit
 
-from .answer import event_delimiter, joined_texts
 from cachy.providers import (
     address_words,
     credential_headers,
@@ -32,6 +31,8 @@ from cachy.providers import (
     said_words,
     value_words,
 )
+
+from .answer import event_delimiter, joined_texts
 from .request import Body, Call, matches, normalize_url, normalizer, read_body
 
 # %% ../nbs/04_secrets.ipynb #10a1b2c3

@@ -19,12 +19,11 @@ from collections import Counter
 from functools import partial, wraps
 from weakref import WeakKeyDictionary
 
-from .core import CachyMiss, sessions
+from .core import CachyMiss, caller, sessions
 from .file import log, warn_once
 from .providers import stable_values
 from .request import normalizer
 from .scope import scope
-from .stacks import caller
 
 # %% ../nbs/09a_stable.ipynb #a25957a5
 told:set = set() # what was said about LiteLLM in this process
