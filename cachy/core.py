@@ -67,7 +67,8 @@ class Chunks:
 def build_response(
     recording:Recording,
     request, # of `httpx` or `httpx2`
-    stream:bool # whether the caller wants to read the body itself
+    stream:bool, # whether the caller wants to read the body itself
+    client=None # who asks, which may have an encoding of its own for texts
 ): # the library's own `Response`
     "`recording` as the answer to `request`"
     library, chunks = library_of(request), [recording.body]
@@ -78,6 +79,7 @@ def build_response(
     response = library.Response(recording.status, headers=headers, request=request,
         stream=stream_class(Chunks, library)(chunks), extensions={'cachy': 'replayed'})
     response.elapsed = timedelta(seconds=recording.elapsed)
+    response.default_encoding = getattr(client, '_default_encoding', 'utf-8')
     if not stream: response.read()
     return response
 
@@ -477,16 +479,26 @@ def tee_response(
         recorder.feed(response.content)
         recorder.finish()
 
-def wrap_send(original): # `send` of a sync client class
+def wrap_send(
+    library, # the module `httpx` or `httpx2`
+    original # `send` of its sync client class
+): # our `send`
     "The function that stands in for `original`"
     @wraps(original)
     def send(self, request, **options):
         session = session_for(request, request.url)
-        if not session: return original(self, request, **options)
-        stream = options.pop('stream', False)
+        if not session or self.is_closed or not isinstance(request.stream, library.SyncByteStream):
+            return original(self, request, **options)
+        stream, hooks = options.pop('stream', False), self.event_hooks
+        for hook in hooks['request']: hook(request)
+        if hooks['request']: request.extensions['cachy'] = 'hooks called'
         request.read()
         with Exchange(session, partial(read_call, request), stream, wire_form(request)) as exchange:
-            if exchange.recording: return build_response(exchange.recording, request, stream)
+            if exchange.recording:
+                response = build_response(exchange.recording, request, stream or hooks['response'], self)
+                for hook in hooks['response']: hook(response)
+                if not stream: response.read()
+                return response
             with exchange.sending(request): response = original(self, request, stream=True, **options)
             try:
                 tee_response(response, exchange)
@@ -497,16 +509,26 @@ def wrap_send(original): # `send` of a sync client class
             return response
     return send
 
-def wrap_async_send(original): # `send` of an async client class
+def wrap_async_send(
+    library, # the module `httpx` or `httpx2`
+    original # `send` of its async client class
+): # our `send`
     "The function that stands in for `original`"
     @wraps(original)
     async def send(self, request, **options):
         session = session_for(request, request.url)
-        if not session: return await original(self, request, **options)
-        stream = options.pop('stream', False)
+        if not session or self.is_closed or not isinstance(request.stream, library.AsyncByteStream):
+            return await original(self, request, **options)
+        stream, hooks = options.pop('stream', False), self.event_hooks
+        for hook in hooks['request']: await hook(request)
+        if hooks['request']: request.extensions['cachy'] = 'hooks called'
         await request.aread()
         async with Exchange(session, partial(read_call, request), stream, wire_form(request)) as exchange:
-            if exchange.recording: return build_response(exchange.recording, request, stream)
+            if exchange.recording:
+                response = build_response(exchange.recording, request, stream or hooks['response'], self)
+                for hook in hooks['response']: await hook(response)
+                if not stream: await response.aread()
+                return response
             with exchange.sending(request): response = await original(self, request, stream=True, **options)
             try:
                 tee_response(response, exchange)
@@ -517,13 +539,22 @@ def wrap_async_send(original): # `send` of an async client class
             return response
     return send
 
+def hooks_to_call(client)->dict: # of `httpx` or `httpx2`
+    "The event hooks of `client`; without those for requests where we have called them for the request being sent"
+    hooks, request = client.__dict__['_event_hooks'], being_sent.get()
+    called = request is not None and getattr(request, 'extensions', {}).pop('cachy', None)
+    return {**hooks, 'request': []} if called else hooks
+
+def set_hooks(client, hooks:dict): client.__dict__['_event_hooks'] = hooks
+
 def patch_clients(
     library, # the module `httpx` or `httpx2`
     replace # `Patcher.replace`
 ):
     "Put our `send` into the clients of `library`"
-    replace(library.Client, 'send', wrap_send)
-    replace(library.AsyncClient, 'send', wrap_async_send)
+    for client, wrap in ((library.Client, wrap_send), (library.AsyncClient, wrap_async_send)):
+        replace(client, 'send', partial(wrap, library))
+        replace(client, '_event_hooks', lambda _: property(hooks_to_call, set_hooks), None)
 
 # %% ../nbs/00_core.ipynb #59af2d32
 def session_for(
@@ -549,10 +580,11 @@ class Patcher:
     def replace(self,
         owner, # a class, or a module
         name:str, # of a function that `owner` defines or inherits
-        wrap # makes our function from the original
+        wrap, # makes our function from the original
+        *missing # what stands for the original where there is none
     ):
         "Replace a function of `owner`, unless ours is in its place already"
-        original, is_own = getattr(owner, name), name in vars(owner)
+        original, is_own = getattr(owner, name, *missing), name in vars(owner)
         if any(entry[3] is original for entry in self.replaced): return
         ours = wrap(original)
         setattr(owner, name, ours)

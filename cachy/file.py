@@ -220,8 +220,9 @@ class Index:
     def refresh(self):
         "Bring the index up to date with the file"
         try:
-            stamp = stamp_of(regular_file(self.path))
+            stamp = stamp_of(status := os.stat(self.path))
             if stamp == self.stamp: return
+            demand_file(status)
             if self.stamp and stamp != self.ours: self.doubt(stamp)
             self.stamp = stamp
             self.index_new_lines()
@@ -285,13 +286,11 @@ def working_folder()->Path:
     try: return Path.cwd()
     except OSError: return Path()
 
-def regular_file(
-    path:Path
-)->os.stat_result:
-    "The status of the file at `path`; raises `OSError` if it is none: a pipe would make us wait, a device never end"
-    status = os.stat(path)
-    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode): return status # of a folder the system itself speaks
-    raise OSError(errno.EINVAL, 'no regular file')
+def demand_file(
+    status:os.stat_result
+):
+    "Raise `OSError` for what is no file: a pipe would make us wait, a device never end; of a folder the system itself speaks"
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)): raise OSError(errno.EINVAL, 'no regular file')
 
 def is_whole(
     line:bytes # the last of the file, without a newline
@@ -402,7 +401,7 @@ class Recordings(Index):
         line:bytes # a whole line
     ):
         "Append `line`; raises `OSError` where that fails, after taking back what was written of it"
-        with suppress(FileNotFoundError): regular_file(self.path)
+        with suppress(FileNotFoundError): demand_file(os.stat(self.path))
         for _ in range(10):
             with open(self.path, 'ab+', buffering=0) as file, locked(file):
                 size, before = file.seek(0, os.SEEK_END), stamp_of(os.fstat(file.fileno()))

@@ -1,5 +1,4 @@
 "A file that others fork with, edit, remove or put something else in place of: nothing waits, raises or gives an old answer."
-import asyncio
 import fcntl
 import os
 import threading
