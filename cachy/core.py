@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
-from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
+from .file import Recording, Recordings, find_folder, headers_to_keep, in_thread, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .secrets import contains_secret, credentials, with_sent_headers
@@ -170,13 +170,19 @@ class Tee:
             if type(error).__name__ != 'DecodingError': raise
             yield from self.flush() # not ours to judge: the caller may want the raw bytes
             yield from self.source
+    async def settle(self):
+        "Have the answer written, if it is whole, before more is handed on"
+        if self.recorder.exchange.pending: await self.recorder.exchange.settle()
     async def __aiter__(self):
         self.source = self.stream.__aiter__()
         try:
             async with aclosing(self.decoded().aiter_bytes()) as pieces:
                 async for piece in pieces:
-                    for chunk in self.feed(piece): yield chunk
+                    ready = self.feed(piece)
+                    await self.settle()
+                    for chunk in ready: yield chunk
             self.recorder.finish()
+            await self.settle()
             for chunk in self.flush(): yield chunk
         except BaseException as error:
             self.recorder.abort(error)
@@ -242,6 +248,7 @@ class Session:
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
         self.renewed:set = set() # keys recorded in this session
+        self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
@@ -317,7 +324,9 @@ class Question:
         session:Session,
         read, # gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
-    ): self.session, self.read, self.wire = session, read, wire
+    ):
+        self.session, self.read, self.wire = session, read, wire
+        self.is_async, self.pending = False, None # whether an event loop would wait; what is to be written
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
@@ -355,13 +364,17 @@ class Question:
         if self.repeats_secret(recording):
             self.report('not recorded', 'the older recording repeats a credential of the request', logging.WARNING)
             return recording
-        try:
-            with session.file.lock: # another thread may have found it too
-                if session.file.find(self.key) is None: self.write(recording)
-        except OSError as error:
-            message = f'{session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
-            warn_once(session.file.told, message)
+        with session.lock: # another thread may have found it too
+            is_first = self.key not in session.moved
+            session.moved.add(self.key)
+        if is_first: self.do(partial(self.move_over, recording))
         return recording
+    def move_over(self, recording:Recording):
+        "Give `recording`, from a line of an older format, a line of today"
+        try: self.write(recording)
+        except OSError as error:
+            message = f'{self.session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
+            warn_once(self.session.file.told, message)
     def miss(self)->CachyMiss:
         "The exception that says which recording is missing, and what to do"
         from cachy.miss import explain
@@ -376,6 +389,14 @@ class Question:
     def write(self, recording:Recording):
         "Append a line to the file; raises `OSError` where that fails"
         self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets))
+    def do(self, write): # a function that takes nothing
+        "Call `write`, which may wait for the file; in an async call it is left to `settle`"
+        if self.is_async: self.pending = write
+        else: write()
+    async def settle(self):
+        "Have done what `do` has left, while the event loop goes on"
+        write, self.pending = self.pending, None
+        if write: await in_thread(write)
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -398,7 +419,8 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(leader_seconds)
         return self.look_again()
     async def __aenter__(self):
-        self.recording = self.find()
+        self.is_async, self.recording = True, self.find()
+        if self.pending: await self.settle()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, leader_seconds)
         return self.look_again()
@@ -454,10 +476,13 @@ class Exchange(Question):
         if not why and status not in session.errors: why = body_refusal(self.call, recorder.content_type, body)
         if not why and self.repeats_secret(recording): why = 'it repeats a credential of the request'
         if why: return self.report('not recorded', why, logging.INFO if 'running' in why else logging.WARNING)
+        self.do(partial(self.append, recording))
+    def append(self, recording:Recording):
+        "Append `recording` to the file, and say what became of it"
         try: self.write(recording)
         except OSError as error:
-            return self.report('not recorded', f'{session.file}: {error.strerror or error}', logging.WARNING)
-        session.renewed.add(self.key)
+            return self.report('not recorded', f'{self.session.file}: {error.strerror or error}', logging.WARNING)
+        self.session.renewed.add(self.key)
         self.report('recorded')
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
@@ -532,6 +557,7 @@ def wrap_async_send(
             with exchange.sending(request): response = await original(self, request, stream=True, **options)
             try:
                 tee_response(response, exchange)
+                if exchange.pending: await exchange.settle()
                 if not stream: await response.aread()
             except BaseException:
                 await response.aclose()

@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/file.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'byte_order_mark', 'warn_once', 'Recording', 'as_text', 'headers_to_keep', 'summarize', 'summarize_request',
-           'write_line', 'read_fields', 'read_line', 'Recordings', 'find_folder']
+           'write_line', 'read_fields', 'read_line', 'under_trio', 'in_thread', 'Recordings', 'find_folder']
 
 # %% ../nbs/05_file.ipynb #9bd4ff6f
 import base64
@@ -16,10 +16,12 @@ import logging
 import os
 import re
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -335,6 +337,26 @@ def locked(
             elif ours and msvcrt:
                 file.seek(1 << 62)
                 msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+# %% ../nbs/05_file.ipynb #83969e99
+def under_trio()->bool:
+    "Whether the caller is a task of `trio`"
+    try: return bool(sys.modules['trio'].lowlevel.current_task())
+    except (KeyError, AttributeError, RuntimeError): return False # it is not imported, or not running
+
+async def in_thread(
+    function # takes nothing, and may block
+):
+    "Call `function` without holding up the event loop, of `asyncio` or `trio`; if the caller is cancelled, it ends all the same"
+    import asyncio
+    if under_trio():
+        trio = sys.modules['trio']
+        return await trio.to_thread.run_sync(function, limiter=trio.CapacityLimiter(1))
+    from concurrent.futures import ThreadPoolExecutor
+    executor = ThreadPoolExecutor(1, 'cachy')
+    call = partial(copy_context().run, function)
+    try: await asyncio.shield(asyncio.get_running_loop().run_in_executor(executor, call))
+    finally: executor.shutdown(wait=False)
 
 # %% ../nbs/05_file.ipynb #ae24c719
 cache_bytes = 16_000_000 # how much of the recordings is kept in memory
