@@ -30,7 +30,7 @@ from traceback import walk_stack
 from urllib.parse import urlsplit
 
 from .answer import Progress, body_refusal, event_delimiter, max_bytes, split_events, status_refusal
-from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
+from .file import Recording, Recordings, find_folder, headers_to_keep, in_thread, log, warn_once, write_line
 from .providers import compiled_switches, doms, ignore, key_variables, other_names, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, is_left_out, normalizer, read_body, request_key
@@ -71,7 +71,8 @@ class Chunks:
 def build_response(
     recording:Recording,
     request, # of `httpx` or `httpx2`
-    stream:bool # whether the caller wants to read the body itself
+    stream:bool, # whether the caller wants to read the body itself
+    client=None # who asks, which may have an encoding of its own for texts
 ): # the library's own `Response`
     "`recording` as the answer to `request`"
     library, chunks = library_of(request), [recording.body]
@@ -82,6 +83,7 @@ def build_response(
     response = library.Response(recording.status, headers=headers, request=request,
         stream=stream_class(Chunks, library)(chunks), extensions={'cachy': 'replayed'})
     response.elapsed = timedelta(seconds=recording.elapsed)
+    response.default_encoding = getattr(client, '_default_encoding', 'utf-8')
     if not stream: response.read()
     return response
 
@@ -174,13 +176,19 @@ class Tee:
             if type(error).__name__ != 'DecodingError': raise
             yield from self.flush() # not ours to judge: the caller may want the raw bytes
             yield from self.source
+    async def settle(self):
+        "Have the answer written, if it is whole, before more is handed on"
+        if self.recorder.exchange.pending: await self.recorder.exchange.settle()
     async def __aiter__(self):
         self.source = self.stream.__aiter__()
         try:
             async with aclosing(self.decoded().aiter_bytes()) as pieces:
                 async for piece in pieces:
-                    for chunk in self.feed(piece): yield chunk
+                    ready = self.feed(piece)
+                    await self.settle()
+                    for chunk in ready: yield chunk
             self.recorder.finish()
+            await self.settle()
             for chunk in self.flush(): yield chunk
         except BaseException as error:
             self.recorder.abort(error)
@@ -251,6 +259,7 @@ class Session:
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
         self.history = History()
+        self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
@@ -351,6 +360,7 @@ class Question:
         self.sample = session.sample_number if number is None else number
         self.wire = (wire, self.sample) if self.sample and wire else wire
         self.known:Identity|None = session.remembered_keys.get(self.wire)
+        self.is_async, self.pending = False, None # whether an event loop would wait; what is to be written
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
@@ -403,13 +413,17 @@ class Question:
         if why := self.secret_refusal(recording):
             self.report('not recorded', f'the older recording {why.removeprefix("it ")}', logging.WARNING)
             return recording
-        try:
-            with session.file.lock: # another thread may have found it too
-                if session.file.find(self.key) is None: self.write(recording)
-        except OSError as error:
-            message = f'{session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
-            warn_once(session.file.told, message)
+        with session.lock: # another thread may have found it too
+            is_first = self.key not in session.moved
+            session.moved.add(self.key)
+        if is_first: self.do(partial(self.move_over, recording))
         return recording
+    def move_over(self, recording:Recording):
+        "Give `recording`, from a line of an older format, a line of today"
+        try: self.write(recording)
+        except OSError as error:
+            message = f'{self.session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
+            warn_once(self.session.file.told, message)
     def miss(self)->CachyMiss:
         "The exception that says which recording is missing, and what to do"
         from cachy.miss import explain
@@ -433,6 +447,14 @@ class Question:
         "Append a line to the file; raises `OSError` where that fails"
         asked = self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample
         self.session.file.add(write_line(self.key, *asked))
+    def do(self, write): # a function that takes nothing
+        "Call `write`, which may wait for the file; in an async call it is left to `settle`"
+        if self.is_async: self.pending = write
+        else: write()
+    async def settle(self):
+        "Have done what `do` has left, while the event loop goes on"
+        write, self.pending = self.pending, None
+        if write: await in_thread(write)
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -457,7 +479,8 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
         return self.look_again(leader)
     async def __aenter__(self):
-        self.recording = self.find()
+        self.is_async, self.recording = True, self.find()
+        if self.pending: await self.settle()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
         return self.look_again(leader)
@@ -533,12 +556,15 @@ class Exchange(Question):
         if why := why or self.secret_refusal(recording): return self.report('not recorded', why, logging.WARNING)
         if self.led: self.led[1].answer = recording
         if self.identity.is_read and not self.is_news(recording): return
+        self.do(partial(self.append, recording))
+    def append(self, recording:Recording):
+        "Append `recording` to the file, and say what became of it"
         try: self.write(recording)
         except OSError as error:
-            return self.report('not recorded', f'{session.file}: {error.strerror or error}', logging.WARNING)
-        self.settle()
+            return self.report('not recorded', f'{self.session.file}: {error.strerror or error}', logging.WARNING)
+        self.mark_recorded()
         self.report('recorded')
-    def settle(self):
+    def mark_recorded(self):
         "From now on the recording is new enough for this session and this `fresh`"
         self.session.history.recorded.add(self.key)
         if self.fresh is not None: self.fresh.add(self.key)
@@ -553,7 +579,7 @@ class Exchange(Question):
             return False
         known = session.file.find(self.key)
         if known and known[::2] == recording[::2]: # status and body
-            self.settle()
+            self.mark_recorded()
             session.count('unchanged')
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
@@ -585,57 +611,87 @@ def tee_response(
         recorder.feed(response.content)
         recorder.finish()
 
-def wrap_send(original): # `send` of a sync client class
+def wrap_send(
+    library, # the module `httpx` or `httpx2`
+    original # `send` of its sync client class
+): # our `send`
     "The function that stands in for `original`"
     @wraps(original)
     def send(self, request, **options):
         session = session_for(request, url := str(request.url))
-        if not session: return original(self, request, **options)
-        stream = options.pop('stream', False)
+        if not session or self.is_closed or not isinstance(request.stream, library.SyncByteStream):
+            return original(self, request, **options)
+        stream, hooks = options.pop('stream', False), self.event_hooks
+        for hook in hooks['request']: hook(request)
+        if hooks['request']: request.extensions['cachy'], url = 'hooks called', str(request.url)
         request.read()
-        with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
-            if exchange.recording: return build_response(exchange.recording, request, stream)
-            with exchange.sending(request):
-                response = original(self, request, stream=True, **options)
-                try:
-                    tee_response(response, exchange)
-                    if not stream: response.read()
-                except BaseException:
-                    response.close()
-                    raise
-                return response
-            return build_response(exchange.recording, request, stream) # it was tried live in vain
+        exchange = Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request))
+        with exchange:
+            if not exchange.recording:
+                with exchange.sending(request):
+                    response = original(self, request, stream=True, **options)
+                    try:
+                        tee_response(response, exchange)
+                        if not stream: response.read()
+                    except BaseException:
+                        response.close()
+                        raise
+                    return response
+            response = build_response(exchange.recording, request, stream or hooks['response'], self)
+            for hook in hooks['response']: hook(response)
+            if not stream: response.read()
+            return response
     return send
 
-def wrap_async_send(original): # `send` of an async client class
+def wrap_async_send(
+    library, # the module `httpx` or `httpx2`
+    original # `send` of its async client class
+): # our `send`
     "The function that stands in for `original`"
     @wraps(original)
     async def send(self, request, **options):
         session = session_for(request, url := str(request.url))
-        if not session: return await original(self, request, **options)
-        stream = options.pop('stream', False)
+        if not session or self.is_closed or not isinstance(request.stream, library.AsyncByteStream):
+            return await original(self, request, **options)
+        stream, hooks = options.pop('stream', False), self.event_hooks
+        for hook in hooks['request']: await hook(request)
+        if hooks['request']: request.extensions['cachy'], url = 'hooks called', str(request.url)
         await request.aread()
-        async with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
-            if exchange.recording: return build_response(exchange.recording, request, stream)
-            with exchange.sending(request):
-                response = await original(self, request, stream=True, **options)
-                try:
-                    tee_response(response, exchange)
-                    if not stream: await response.aread()
-                except BaseException:
-                    await response.aclose()
-                    raise
-                return response
-            return build_response(exchange.recording, request, stream) # it was tried live in vain
+        exchange = Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request))
+        async with exchange:
+            if not exchange.recording:
+                with exchange.sending(request):
+                    response = await original(self, request, stream=True, **options)
+                    try:
+                        tee_response(response, exchange)
+                        if exchange.pending: await exchange.settle()
+                        if not stream: await response.aread()
+                    except BaseException:
+                        await response.aclose()
+                        raise
+                    return response
+            response = build_response(exchange.recording, request, stream or hooks['response'], self)
+            for hook in hooks['response']: await hook(response)
+            if not stream: await response.aread()
+            return response
     return send
+
+def hooks_to_call(client)->dict: # of `httpx` or `httpx2`
+    "The event hooks of `client`; without those for requests where we have called them for the request being sent"
+    hooks, request = client.__dict__['_event_hooks'], being_sent.get()
+    called = request is not None and getattr(request, 'extensions', {}).pop('cachy', None)
+    return {**hooks, 'request': []} if called else hooks
+
+def set_hooks(client, hooks:dict): client.__dict__['_event_hooks'] = hooks
 
 def patch_clients(
     library, # the module `httpx` or `httpx2`
     replace # `Patcher.replace`
 ):
     "Put our `send` into the clients of `library`"
-    replace(library.Client, 'send', wrap_send)
-    replace(library.AsyncClient, 'send', wrap_async_send)
+    for client, wrap in ((library.Client, wrap_send), (library.AsyncClient, wrap_async_send)):
+        replace(client, 'send', partial(wrap, library))
+        replace(client, '_event_hooks', lambda _: property(hooks_to_call, set_hooks), None)
 
 # %% ../nbs/00_core.ipynb #3edd9b51
 class Unsent(Session):
@@ -695,10 +751,12 @@ class Patcher:
     def replace(self,
         owner, # a class, or a module
         name:str, # of a function that `owner` defines or inherits, or of a builtin that it uses
-        wrap # makes our function from the original
+        wrap, # makes our function from the original
+        *missing # what stands for the original where there is none
     ):
         "Replace a function of `owner`, unless ours is in its place already"
-        original, is_own = getattr(owner, name, None) or vars(builtins)[name], name in vars(owner)
+        if not missing and name in vars(builtins): missing = [vars(builtins)[name]]
+        original, is_own = getattr(owner, name, *missing), name in vars(owner)
         if any(entry[3] is original for entry in self.replaced): return
         ours = wrap(original)
         setattr(owner, name, ours)

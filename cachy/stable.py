@@ -19,8 +19,9 @@ from collections import Counter
 from functools import partial, wraps
 from weakref import WeakKeyDictionary
 
-from .core import CachyMiss, caller, sessions
+from .core import CachyMiss, sessions
 from .file import log, warn_once
+from .miss import caller
 from .providers import stable_values
 from .request import normalizer
 from .scope import scope
