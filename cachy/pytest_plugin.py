@@ -18,8 +18,9 @@ from types import MethodType
 
 import pytest
 
-from .core import CachyMiss, enable_cachy, modes
+from .core import CachyMiss, enable_cachy
 from .file import Recordings
+from .settings import modes
 
 # %% ../nbs/10_pytest.ipynb #92c2377a
 class Used(Recordings):

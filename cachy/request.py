@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/request.html.md"""
 
 # %% auto #0
 __all__ = ['key_pattern', 'matches', 'doms_pattern', 'is_cached', 'is_left_out', 'is_guarded', 'Call', 'normalize_url', 'digest',
-           'Body', 'headers_for_key', 'listed', 'normalizer', 'read_body', 'request_key']
+           'Body', 'headers_for_key', 'listed', 'normalizer', 'read_body', 'request_key', 'ReadAhead']
 
 # %% ../nbs/02_request.ipynb #f8d05ba7
 import fnmatch
@@ -347,3 +347,39 @@ def request_key(
     parts = [call.method, url, headers_for_key(call.headers, body), [body.kind, *body.numbered], body.content]
     if sample: parts.append(sample)
     return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
+
+# %% ../nbs/02_request.ipynb #22fa0be0
+class ReadAhead:
+    "A body that comes in `parts`, can be read ahead, and gives them all the same"
+    limit = 100_000_000 # bytes: requests larger than this are passed on, not recorded, unless their body is in memory anyway
+    def __init__(self,
+        parts, # an iterable of texts or bytes, sync or async
+        limit:float|None=None # bytes; None: that of the class
+    ):
+        self.parts, self.limit = parts, self.limit if limit is None else limit
+        self.ahead, self.size, self.rest = [], 0, None # what was read; how many bytes; an iterator of what was not
+    def add(self, part)->bool: # whether that is enough
+        "Remember `part`"
+        self.ahead += [data] if (data := part.encode() if isinstance(part, str) else bytes(part)) else []
+        self.size += len(part)
+        return self.size > self.limit
+    def fetch(self)->bool: # whether that is all
+        "Read until the end, or beyond the limit"
+        self.rest = iter(self.parts)
+        if any(map(self.add, self.rest)): return False
+        self.rest = None
+        return True
+    async def fetch_async(self)->bool: # whether that is all
+        "Read until the end, or beyond the limit"
+        self.rest = aiter(self.parts)
+        async for part in self.rest:
+            if self.add(part): return False
+        self.rest = None
+        return True
+    def __iter__(self):
+        yield from self.ahead
+        yield from self.rest or ()
+    async def __aiter__(self):
+        for part in self.ahead: yield part
+        if self.rest:
+            async for part in self.rest: yield part

@@ -15,13 +15,14 @@ import re
 import sys
 from functools import lru_cache, partial, wraps
 from http.client import IncompleteRead, responses
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .answer import event_delimiter, split_events
-from .core import Exchange, Recorder, Session, TriedInVain, being_sent, ring, session_for, sessions
+from .core import Exchange, Recorder, Session, TriedInVain, being_sent, passing, ring, session_for, sessions
 from .file import Recording
-from .request import Call, is_cached
+from .request import Call, ReadAhead, is_cached
 
 # %% ../nbs/09_stacks.ipynb #d8030c16
 def session_below(
@@ -54,15 +55,34 @@ def joined(
     return result
 
 # %% ../nbs/09_stacks.ipynb #7463fb55
-def body_bytes(
-    body # as `requests` and `urllib3` take it
-)->bytes:
-    "All of `body`"
-    if body is None: return b''
-    if hasattr(body, 'read'): body = body.read()
-    if isinstance(body, str): return body.encode('utf-8')
-    if isinstance(body, (bytes, bytearray, memoryview)): return bytes(body)
-    return b''.join(part.encode('utf-8') if isinstance(part, str) else bytes(part) for part in body)
+def place_in(
+    file # anything
+): # where it can go back to; None where it cannot
+    "Where `file` is, if it can go back there"
+    try:
+        place = file.tell()
+        file.seek(place)
+        return place
+    except (AttributeError, OSError, ValueError): return None
+
+def take_body(
+    body, # as `requests` and `urllib3` take it
+    limit:float|None=None # how many bytes are too many; None: those of `ReadAhead`
+)->tuple: # all of `body` as bytes, or None where that is too much; and what is to be sent for it
+    "Read `body` so that it can be sent afterwards"
+    if body is None: return b'', None
+    if isinstance(body, str): return body.encode('utf-8'), body
+    if isinstance(body, (bytes, bytearray, memoryview)): return bytes(body), body
+    is_file, place = hasattr(body, 'read'), place_in(body)
+    parts = takewhile(bool, iter(partial(body.read, 65536), None)) if is_file else iter(body)
+    is_whole = (ahead := ReadAhead(parts, limit)).fetch()
+    if place is not None: body.seek(place)
+    stays = place is not None or (not is_file and parts is not body) # a list gives the same again
+    return b''.join(ahead.ahead) if is_whole else None, body if stays else ahead
+
+def body_limit(session:Session)->float: # in bytes
+    "How much of a body is read: all of it, if nothing is sent anyway"
+    return float('inf') if session.mode == 'replay' else ReadAhead.limit
 
 # %% ../nbs/09_stacks.ipynb #c6cd049d
 def asks_for_stream(
@@ -256,8 +276,15 @@ def fetch(
     response # of `urllib3`, which is being recorded
 ):
     "Have all of the body ready to be read"
-    with response._error_catcher(): # turns the errors of sockets into those of `urllib3`
-        response._fp = PieceFile([body] if (body := response._fp.read()) else [])
+    file, parts, failure = response._fp, [], None
+    try:
+        while data := file.read1(): parts.append(data)
+        if file.missing: failure = IncompleteRead(b'', file.missing)
+    except Exception as error: failure = error
+    def pieces():
+        yield from parts
+        if failure: raise failure
+    response._fp = PieceFile(pieces())
 
 def read_whole(
     response, # of `urllib3`
@@ -289,12 +316,16 @@ def wrap_urlopen(
         if not session: return original(self, method, url, body, headers, *args, **options)
         preload, decode = options.pop('preload_content', True), options.get('decode_content', True)
         if preload: options.pop('release_conn', None) # not before the body was read
-        call = Call(method.upper(), whole, header_pairs(self.headers if headers is None else headers), body_bytes(body))
-        content, stream = None if body is None else call.body, not preload and asks_for_stream(call)
+        content, body = take_body(body, body_limit(session))
+        call = Call(method.upper(), whole, header_pairs(self.headers if headers is None else headers), content or b'')
+        if content is None:
+            with passing(session, call):
+                return original(self, method, url, body, headers, *args, preload_content=preload, **options)
+        stream = not preload and asks_for_stream(call)
         with Exchange(session, lambda: call, stream, patience=read_seconds(options.get('timeout'))) as exchange:
             if not exchange.recording:
                 with exchange.sending(call):
-                    response = original(self, method, url, content, headers, *args, preload_content=False, **options)
+                    response = original(self, method, url, body, headers, *args, preload_content=False, **options)
                     tee_urllib3(response, exchange)
             if exchange.recording: response = urllib3_answer(exchange.recording, method, url, decode)
             read_whole(response, preload, stream)
@@ -302,15 +333,6 @@ def wrap_urlopen(
     return urlopen
 
 # %% ../nbs/09_stacks.ipynb #cfb524e5
-def adapter_call(
-    request # of `requests`, prepared
-)->Call:
-    "What `request` asks; it can be sent afterwards"
-    call = Call(request.method.upper(), request.url, header_pairs(request.headers), body_bytes(request.body))
-    if not isinstance(request.body, (str, bytes, type(None))): # was read, and must go out as its headers say
-        request.body = call.body if 'Content-Length' in request.headers else [call.body][:len(call.body)]
-    return call
-
 def wrap_adapter_send(
     original # `HTTPAdapter.send`
 ): # our `send`
@@ -319,7 +341,10 @@ def wrap_adapter_send(
     def send(self, request, stream=False, *args, **options):
         session = session_below(request.url)
         if not session: return original(self, request, stream, *args, **options)
-        call = adapter_call(request)
+        content, request.body = take_body(request.body, body_limit(session))
+        if content is None:
+            with passing(session, request): return original(self, request, stream, *args, **options)
+        call = Call(request.method.upper(), request.url, header_pairs(request.headers), content)
         with Exchange(session, lambda: call, stream, patience=read_seconds(options.get('timeout'))) as exchange:
             if not exchange.recording:
                 with exchange.sending(request):
@@ -329,7 +354,7 @@ def wrap_adapter_send(
             if exchange.recording:
                 answer = urllib3_answer(exchange.recording, request.method, request.url, False)
                 response = self.build_response(request, answer)
-            if not stream: response.content # noqa: B018 # reads it
+            if not stream and isinstance(response.raw._fp, TeeFile): fetch(response.raw)
             return response
     return send
 
@@ -345,10 +370,12 @@ class PieceReader:
     if TYPE_CHECKING: feed_data:Any; feed_eof:Any; begin_http_chunk_receiving:Any; end_http_chunk_receiving:Any
     def __init__(self,
         pieces:list, # of bytes, none empty
-        chunked:bool=True # whether `iter_chunks` shall tell where pieces end
+        chunked:bool=True, # whether `iter_chunks` shall tell where pieces end
+        limit:int=2**30, # bytes: half of the longest line; none is too long for a replay
+        timer=None # keeps the total time-out
     ):
         import asyncio
-        super().__init__(NoProtocol(), 2**30, loop=asyncio.get_running_loop()) # no line is too long
+        super().__init__(NoProtocol(), limit, timer=timer, loop=asyncio.get_running_loop())
         self.pieces, self.chunked = iter(pieces), chunked
         if chunked: self.begin_http_chunk_receiving()
     async def _wait(self, func_name):
@@ -378,8 +405,9 @@ class TeeReader(PieceReader):
         response, # of `aiohttp`, just arrived; its body decoded
         recorder:Recorder
     ):
-        super().__init__((), 'chunked' in recorder.headers.get('transfer-encoding', ''))
         self.source, self.recorder = response.content, recorder
+        is_chunked = 'chunked' in recorder.headers.get('transfer-encoding', '')
+        super().__init__((), is_chunked, getattr(self.source, '_low_water', 2**30), getattr(self.source, '_timer', None))
         self.held:list = [] # what may not be handed on yet
     async def _wait(self, func_name):
         "Have the next piece to read, or the end"
@@ -388,12 +416,12 @@ class TeeReader(PieceReader):
         except Exception as error:
             self.recorder.abort(error)
             raise
-        self.feed(piece, ends_chunk)
+        await self.feed(piece, ends_chunk)
     def set_exception(self, *error): # so does `close` of a response
         self.recorder.abort(None)
         self.source.set_exception(*error)
         super().set_exception(*error)
-    def feed(self,
+    async def feed(self,
         piece:bytes, # may be empty where a chunk ends
         ends_chunk:bool # whether a chunk of the transfer ends with it
     ):
@@ -401,6 +429,7 @@ class TeeReader(PieceReader):
         at_end = not piece and not ends_chunk
         ready = self.recorder.feed(piece) if piece else at_end or not self.held
         if at_end or self.source.at_eof(): self.recorder.finish()
+        if self.recorder.exchange.pending: await self.recorder.exchange.settle()
         if piece: self.held.append((piece, ends_chunk))
         elif ends_chunk and self.held: self.held[-1] = self.held[-1][0], True
         if ready:
@@ -420,14 +449,15 @@ class NothingSent:
 
 def aiohttp_answer(
     recording:Recording,
-    request # of `aiohttp`
+    request, # of `aiohttp`
+    bufsize:int=2**18 # bytes: the `read_bufsize` of the session or call
 ): # an `aiohttp.ClientResponse`
     "`recording` as the answer to `request`"
     import asyncio
 
     from aiohttp import ClientResponse, HttpVersion11
     from multidict import CIMultiDict, CIMultiDictProxy
-    given = dict(writer=None, continue100=None, timer=None, request_info=request.request_info, traces=[],
+    given = dict(writer=None, continue100=None, timer=None, request_info=request.request_info, traces=request._traces,
         loop=asyncio.get_running_loop(), session=request._session, stream_writer=NothingSent())
     for name in given.keys() - inspect.signature(ClientResponse.__init__).parameters: del given[name] # versions differ
     answer = request.response_class(request.method, request.original_url, **given)
@@ -436,18 +466,35 @@ def aiohttp_answer(
     encode = lambda text: text.encode('utf-8', 'surrogateescape')
     answer._raw_headers = tuple((encode(name), encode(value)) for name, value in recording.headers.items())
     answer.content, answer._closed = reader_class(PieceReader)(pieces_of(recording)), False
+    answer.content.get_read_buffer_limits = lambda: (bufsize, 2 * bufsize)
     answer.content.on_eof(answer._response_eof)
     return answer
 
 # %% ../nbs/09_stacks.ipynb #7fe5e61b
+class Written(ReadAhead):
+    "What a body of `aiohttp` has written"
+    def __init__(self): super().__init__(())
+    async def write(self, part): self.add(part)
+
 async def payload_bytes(
-    request # of `aiohttp`
-)->bytes:
+    request, # of `aiohttp`
+    limit:float # how many bytes are too many
+)->bytes|None: # None: it is larger
     "The body of `request`, which can be sent afterwards"
+    from aiohttp.payload_streamer import StreamWrapperPayload
     payload = request.body
     if isinstance(payload, (bytes, bytearray)): return bytes(payload)
-    body = await payload.as_bytes()
-    if payload.consumed: await request.update_body(body) # from a file that cannot be read twice
+    if (payload.size or 0) > limit: return None
+    if getattr(payload, '_iter', None): # an async iterable
+        is_whole = await (ahead := ReadAhead(payload._iter, limit)).fetch_async()
+        payload._iter = aiter(ahead)
+        if not is_whole: return None
+    written = Written()
+    try: await written.write(await payload.as_bytes())
+    except TypeError: await payload.write(written) # made by `aiohttp.streamer`: it can only write
+    body = b''.join(written.ahead)
+    if payload.consumed or isinstance(payload, StreamWrapperPayload): # it cannot be read twice
+        await request.update_body(body if 'content-length' in request.headers else written)
     return body
 
 async def tee_aiohttp(
@@ -465,6 +512,7 @@ async def tee_aiohttp(
 
 async def middleware(
     decoded:bool, # whether `aiohttp` decompresses the body
+    bufsize:int, # bytes: the `read_bufsize` of the session or call
     timeout, # of the caller
     request, # of `aiohttp`
     handler # sends `request`
@@ -472,9 +520,12 @@ async def middleware(
     "Replay the answer to `request`, or have it called and recorded"
     session = session_below(str(request.url))
     if not session: return await handler(request)
-    call = Call(request.method.upper(), str(request.url), header_pairs(request.headers), await payload_bytes(request))
+    body = await payload_bytes(request, body_limit(session))
+    if body is None:
+        with passing(session, request): return await handler(request)
+    call = Call(request.method.upper(), str(request.url), header_pairs(request.headers), body)
     async with Exchange(session, lambda: call, asks_for_stream(call), patience=read_seconds(timeout)) as exchange:
-        if exchange.recording: return aiohttp_answer(exchange.recording, request)
+        if exchange.recording: return aiohttp_answer(exchange.recording, request, bufsize)
         with exchange.sending(request):
             response = await handler(request)
             try: await tee_aiohttp(response, exchange, decoded)
@@ -482,7 +533,7 @@ async def middleware(
                 response.close()
                 raise
             return response
-        return aiohttp_answer(exchange.recording, request) # it was tried live in vain
+        return aiohttp_answer(exchange.recording, request, bufsize) # it was tried live in vain
 
 # %% ../nbs/09_stacks.ipynb #c58009a8
 def whole_url(
@@ -508,8 +559,9 @@ def wrap_request(
         else:
             outer = self._middlewares if options.get('middlewares') is None else options['middlewares']
             decoded = self.auto_decompress if options.get('auto_decompress') is None else options['auto_decompress']
+            bufsize = self._read_bufsize if options.get('read_bufsize') is None else options['read_bufsize']
             timeout = getattr(self, 'timeout', None) if options.get('timeout') is None else options['timeout']
-            options['middlewares'] = (*outer, partial(middleware, decoded, timeout))
+            options['middlewares'] = (*outer, partial(middleware, decoded, bufsize, timeout))
         return await original(self, method, str_or_url, **options)
     return _request
 
