@@ -491,77 +491,99 @@ def tee_response(
         recorder.feed(response.content)
         recorder.finish()
 
-def wrap_send(
-    library, # the module `httpx` or `httpx2`
-    original # `send` of its sync client class
-): # our `send`
+def read_ahead(request, session:Session, library)->bool: # whether that is all of it
+    "Read the body of `request`, but no more of one that can be sent only once than is ever recorded"
+    if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
+        request.stream = stream_class(ReadAhead, library)(request.stream)
+        if not request.stream.fetch(): return False
+    request.read()
+    return True
+
+async def read_ahead_async(request, session:Session, library)->bool: # whether that is all of it
+    "As `read_ahead`"
+    if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
+        request.stream = stream_class(ReadAhead, library)(request.stream)
+        if not await request.stream.fetch_async(): return False
+    await request.aread()
+    return True
+
+def take_down(response, exchange:Exchange): # of `httpx` or `httpx2`, just arrived
+    "Have `response` recorded, and read it unless the caller does"
+    try:
+        tee_response(response, exchange)
+        if not exchange.stream: response.read()
+    except BaseException:
+        response.close()
+        raise
+    return response
+
+def replay(client, exchange:Exchange, request): # of `httpx` or `httpx2`
+    "The recorded response, which the event hooks of `client` see as they see a live one"
+    hooks = client.event_hooks['response']
+    response = build_response(exchange.recording, request, exchange.stream or hooks, client)
+    for hook in hooks: hook(response)
+    if not exchange.stream: response.read()
+    return response
+
+def wrap_send(library, original): # the module, and `send` of its sync client class
     "The function that stands in for `original`"
     @wraps(original)
     def send(self, request, **options):
         session = session_for(request, url := str(request.url))
         if not session or self.is_closed or not isinstance(request.stream, library.SyncByteStream):
             return original(self, request, **options)
-        stream, hooks = options.pop('stream', False), self.event_hooks
-        for hook in hooks['request']: hook(request)
-        if hooks['request']: request.extensions['cachy'], url = 'hooks called', str(request.url)
-        if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
-            request.stream = stream_class(ReadAhead, library)(request.stream)
-            if not request.stream.fetch():
-                with passing(session, request): return original(self, request, stream=stream, **options)
-        request.read()
+        stream, hooks = options.pop('stream', False), self.event_hooks['request']
+        for hook in hooks: hook(request)
+        if hooks: request.extensions['cachy'], url = 'hooks called', str(request.url)
+        if not read_ahead(request, session, library):
+            with passing(session, request): return original(self, request, stream=stream, **options)
         exchange = Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request))
         with exchange:
             if not exchange.recording:
                 with exchange.sending(request):
                     response = original(self, request, stream=True, **options)
-                    try:
-                        tee_response(response, exchange)
-                        if not stream: response.read()
-                    except BaseException:
-                        response.close()
-                        raise
-                    return response
-            response = build_response(exchange.recording, request, stream or hooks['response'], self)
-            for hook in hooks['response']: hook(response)
-            if not stream: response.read()
-            return response
+                    return take_down(response, exchange)
+            return replay(self, exchange, request)
     return send
 
-def wrap_async_send(
-    library, # the module `httpx` or `httpx2`
-    original # `send` of its async client class
-): # our `send`
+async def take_down_async(response, exchange:Exchange): # of `httpx` or `httpx2`, just arrived
+    "Have `response` recorded, and read it unless the caller does"
+    try:
+        tee_response(response, exchange)
+        if exchange.pending: await exchange.settle()
+        if not exchange.stream: await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+    return response
+
+async def replay_async(client, exchange:Exchange, request): # of `httpx` or `httpx2`
+    "The recorded response, which the event hooks of `client` see as they see a live one"
+    hooks = client.event_hooks['response']
+    response = build_response(exchange.recording, request, exchange.stream or hooks, client)
+    for hook in hooks: await hook(response)
+    if not exchange.stream: await response.aread()
+    return response
+
+def wrap_async_send(library, original): # the module, and `send` of its async client class
     "The function that stands in for `original`"
     @wraps(original)
     async def send(self, request, **options):
         session = session_for(request, url := str(request.url))
         if not session or self.is_closed or not isinstance(request.stream, library.AsyncByteStream):
             return await original(self, request, **options)
-        stream, hooks = options.pop('stream', False), self.event_hooks
-        for hook in hooks['request']: await hook(request)
-        if hooks['request']: request.extensions['cachy'], url = 'hooks called', str(request.url)
-        if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
-            request.stream = stream_class(ReadAhead, library)(request.stream)
-            if not await request.stream.fetch_async():
-                with passing(session, request): return await original(self, request, stream=stream, **options)
-        await request.aread()
+        stream, hooks = options.pop('stream', False), self.event_hooks['request']
+        for hook in hooks: await hook(request)
+        if hooks: request.extensions['cachy'], url = 'hooks called', str(request.url)
+        if not await read_ahead_async(request, session, library):
+            with passing(session, request): return await original(self, request, stream=stream, **options)
         exchange = Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request))
         async with exchange:
             if not exchange.recording:
                 with exchange.sending(request):
                     response = await original(self, request, stream=True, **options)
-                    try:
-                        tee_response(response, exchange)
-                        if exchange.pending: await exchange.settle()
-                        if not stream: await response.aread()
-                    except BaseException:
-                        await response.aclose()
-                        raise
-                    return response
-            response = build_response(exchange.recording, request, stream or hooks['response'], self)
-            for hook in hooks['response']: await hook(response)
-            if not stream: await response.aread()
-            return response
+                    return await take_down_async(response, exchange)
+            return await replay_async(self, exchange, request)
     return send
 
 def hooks_to_call(client)->dict: # of `httpx` or `httpx2`

@@ -357,7 +357,8 @@ class ReadAhead:
         limit:float|None=None # bytes; None: that of the class
     ):
         self.parts, self.limit = parts, self.limit if limit is None else limit
-        self.ahead, self.size, self.rest = [], 0, None # what was read; how many bytes; an iterator of what was not
+        self.ahead, self.size = [], 0 # what was read; how many bytes
+        self.rest:Any = None # an iterator of what was not
     def add(self, part)->bool: # whether that is enough
         "Remember `part`"
         self.ahead += [data] if (data := part.encode() if isinstance(part, str) else bytes(part)) else []
