@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
-from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
+from .file import Recording, Recordings, find_folder, headers_to_keep, is_ci, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .request import Body, Call, doms_pattern, is_cached, normalizer, read_body, request_key
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
@@ -197,11 +197,10 @@ def choose_mode(
     env:Mapping=os.environ # of which `CACHY_MODE` and `CI` count
 )->tuple: # the mode, and why it holds
     "The mode to use; raises `ValueError` where it is none of `modes`"
-    is_ci = env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off') # some systems set their name
-    ci = f"CI={env.get('CI')}; " if is_ci else ''
+    ci = f"CI={env.get('CI')}; " if is_ci(env) else ''
     if mode is not None: choice, why = mode, f'{ci}mode={mode!r}'
     elif env.get('CACHY_MODE'): choice, why = env['CACHY_MODE'], f"{ci}CACHY_MODE={env['CACHY_MODE']}"
-    else: choice, why = ('replay', f"CI={env.get('CI')}") if is_ci else ('auto', 'the default')
+    else: choice, why = ('replay', f"CI={env.get('CI')}") if ci else ('auto', 'the default')
     if choice in modes: return choice, why + (' allows calls' if ci and choice in ('auto', 'record') else '')
     raise ValueError(f"{why} is no mode. Use one of 'auto' (replay, else call and record), 'replay', 'record', 'off'.")
 
