@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from cachy.providers import (
     address_words,
@@ -337,7 +337,8 @@ def spellings(
     quoted = {quote(data, safe=safe) for safe in ('', '/', "!$'()*,:@", "!$'()*,:@/;=&?")}
     quoted |= {form.replace('%20', '+') for form in quoted}
     quoted |= {re.sub('%..', lambda match: match[0].lower(), form) for form in quoted}
-    return tuple(sorted({*forms, *quoted, html.escape(secret), html.escape(secret, False)}, key=len, reverse=True))
+    forms |= {*quoted, html.escape(secret), html.escape(secret, False), secret.replace('\\', '')}
+    return tuple(sorted(forms - {''}, key=len, reverse=True))
 
 @lru_cache(1000)
 def in_base64(
@@ -418,34 +419,42 @@ def shown_request(
     return redact_all({name: shown.get(name, value) for name, value in request.items()}, secrets)
 
 # %% ../nbs/04_secrets.ipynb #2ccdf573
-escaped = re.compile(rb'%[\da-fA-F]{2}')
-entity = re.compile(rb'&(?:#\w{1,7}|\w{2,8});')
+json_escape = re.compile(r'\\+u([\da-fA-F]{4})')
+percent_escape = re.compile(r'%[\da-fA-F]{2}')
+entity = re.compile(r'&(?:#\w{1,7}|\w{2,8});')
 
-def decoded(
-    data:bytes
-): # yields bytes
-    "`data` as it is, and without the escapes of URLs and of HTML that it has"
-    yield data
-    if escaped.search(data):
-        yield unquote_to_bytes(data)
-        if b'+' in data: yield unquote_to_bytes(data.replace(b'+', b' '))
-    if entity.search(data): yield html.unescape(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogatepass')
+def without_backslashes(
+    text:str # JSON, JSON in JSON, and so on
+)->str:
+    "`text` without escapes, however deep, and without any other backslash"
+    if '\\' not in text: return text
+    if '\\u' in text: text = json_escape.sub(lambda match: chr(int(match[1], 16)), text)
+    return text.replace('\\', '')
+
+def views(
+    text:str
+)->list: # of texts
+    "`text` as it is, and as it reads without the escapes of JSON, URLs and HTML that it has"
+    found = [text]
+    percent = lambda text: unquote(text) if percent_escape.search(text) else text
+    entities = lambda text: html.unescape(text) if '&' in text and entity.search(text) else text
+    for undo in (without_backslashes, percent, entities): found += [other for text in found if (other := undo(text)) is not text]
+    return found
 
 # %% ../nbs/04_secrets.ipynb #38e1f2a3
 def contains_secret(
-    secrets:set, # texts
+    secrets:Iterable, # texts
     body:bytes, # decoded answer
     content_type:str # of it
 )->bool:
     "Whether `body` holds one of `secrets`: plain, escaped, in base64, or in pieces over the events of a stream"
-    if not secrets: return False
-    if any(mentions(data, secrets) for data in decoded(body)): return True
+    forms = all_forms(frozenset(secrets))
+    holds = lambda text: any(form in view for view in views(text) for form in forms)
+    if not forms: return False
+    if holds(body.decode('utf-8', 'replace')): return True
     delimiter = event_delimiter(content_type)
     in_pieces = delimiter or b'\0' in body or body.lstrip()[:1] == b'[' # Gemini may stream one JSON list
-    odd = b'\\' in body and not all(re.fullmatch(r'[\w.~-]+', text, re.ASCII) for text in secrets) # others need no escape
-    if not (in_pieces or odd or rb'\/' in body or rb'\u00' in body): return False
-    texts = '\0'.join(joined_texts(body, delimiter)).encode('utf-8', 'surrogatepass')
-    return any(mentions(data, secrets) for data in decoded(texts))
+    return bool(in_pieces) and holds('\0'.join(joined_texts(body, delimiter)))
 
 # %% ../nbs/04_secrets.ipynb #39f2a3b4
 def is_minted(
