@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/file.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'byte_order_mark', 'warn_once', 'Recording', 'headers_to_keep', 'summarize', 'summarize_request', 'write_line',
-           'read_fields', 'read_line', 'in_thread', 'Recordings', 'find_folder']
+           'read_fields', 'read_line', 'in_thread', 'Recordings', 'is_ci', 'find_folder']
 
 # %% ../nbs/05_file.ipynb #9bd4ff6f
 import base64
@@ -19,7 +19,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
@@ -457,6 +457,13 @@ class Recordings(Index):
                     line += (more := file.read(min(max(len(line), 2048), length - len(line))))
                     if not more: break
                 if line[24:37] == b'","request":{': yield key, line[36:].partition(answer_start)[0] + b'}'
+
+# %% ../nbs/05_file.ipynb #4d5e6f70
+def is_ci(
+    env:Mapping # such as `os.environ`
+)->bool:
+    "Whether `CI` is set to a true value; some systems set their name"
+    return env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off')
 
 # %% ../nbs/05_file.ipynb #4574cbdf
 def find_folder(

@@ -100,8 +100,8 @@ describing_words = (
 
 # %% ../nbs/01_providers.ipynb #82c5d6e7
 said_words = (
-    'message', 'messages', 'input', 'inputs', 'content', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'prompts',
-    'output', 'outputs', 'choices', 'candidates', 'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
+    'message', 'messages', 'input', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'output', 'choices', 'candidates',
+    'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
 
 # %% ../nbs/01_providers.ipynb #8e2f3a4b
 credential_shapes = ( # what it looks like, pattern

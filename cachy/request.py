@@ -137,8 +137,8 @@ class Call(NamedTuple):
         for key, value in self.headers:
             if key == name: return value
         return ''
-    def __repr__(self): # without credentials
-        return f'Call({self.method} {normalize_url(self.url)}, {len(self.headers)} headers, {len(self.body)} bytes)'
+    def __repr__(self): # without credentials, which may stand even in the path
+        return f'Call({self.method} {urlsplit(self.url).hostname}, {len(self.headers)} headers, {len(self.body)} bytes)'
 
 # %% ../nbs/02_request.ipynb #a2a2cbc3
 def split_query(
@@ -194,6 +194,7 @@ class Body(NamedTuple):
     kind:str # 'json', 'multipart' or 'bytes'
     content:Any # parsed JSON, a list of parts, or bytes
     numbered:tuple=() # the places of numbered tool-call ids, in the order of `tool_ids`
+    def __repr__(self): return f'Body({self.kind})' # without credentials
 
 # %% ../nbs/02_request.ipynb #4037a2b6
 def asks_for_more(
