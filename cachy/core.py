@@ -167,9 +167,9 @@ class Tee:
             yield from self.flush()
         except BaseException as error:
             self.recorder.abort(error)
+            if isinstance(error, Exception): yield from self.flush() # what was held back came before the error
             if type(error).__name__ != 'DecodingError': raise
-            yield from self.flush() # not ours to judge: the caller may want the raw bytes
-            yield from self.source
+            yield from self.source # not ours to judge: the caller may want the raw bytes
     async def __aiter__(self):
         self.source = self.stream.__aiter__()
         try:
@@ -180,8 +180,8 @@ class Tee:
             for chunk in self.flush(): yield chunk
         except BaseException as error:
             self.recorder.abort(error)
+            for chunk in self.flush() if isinstance(error, Exception) else (): yield chunk
             if type(error).__name__ != 'DecodingError': raise
-            for chunk in self.flush(): yield chunk
             async for chunk in self.source: yield chunk
     def close(self):
         self.recorder.abort(None)
