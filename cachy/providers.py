@@ -143,7 +143,7 @@ kept_headers = (
 wire_headers = ('content-encoding', 'content-length', 'transfer-encoding', 'connection', 'set-cookie') # never in the file
 account_headers = ('openai-organization', 'openai-project', 'anthropic-organization-id', 'anthropic-workspace-id', 'set-cookie')
 
-# %% ../nbs/01_providers.ipynb #8e73ff0a
+# %% ../nbs/01_providers.ipynb #c529e987
 stream_ends = ( # what the first event of a stream is called, and what the last one may be called
     ('message_start', ('message_stop',)), # Anthropic
     ('response.*', ('response.completed', 'response.incomplete', 'response.failed', 'response.cancelled')), # OpenAI
@@ -154,12 +154,14 @@ stream_ends = ( # what the first event of a stream is called, and what the last 
     ('interaction.*', ('interaction.complete', 'interaction.completed')), # Gemini
     ('message-start', ('message-end',)), ('stream-start', ('stream-end',)), # Cohere
     ('output', ('done',)), # Replicate
-    ('aws:messageStart', ('aws:messageStop',)), ('aws:flow*', ('aws:flowCompletionEvent',))) # Bedrock, in AWS's own framing
+    ('aws:messageStart', ('aws:metadata',)), ('aws:flow*', ('aws:flowCompletionEvent',))) # Bedrock, in AWS's own framing
 held_events = {'message_stop': 'message_delta'} # the last event, and the one before it at which some clients stop reading
 error_events = ('error', 'response.failed', 'conversation.response.error', 'thread.run.failed')
 answer_parts = ('choices', 'candidates') # lists of answers, each of which must come to its end
-answer_notes = ('usageMetadata', 'promptFeedback') # come with `candidates`, or before them
-finish_fields = ('finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'completionReason', 'blockReason')
+answer_notes = ('usageMetadata', 'promptFeedback', 'outputText') # others that show such an answer: Gemini, Amazon's Titan
+finish_fields = (
+    'finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'completionReason', 'blockReason',
+    'amazon-bedrock-invocationMetrics', 'amazon-bedrock-trace') # Bedrock adds these to the last event of any model
 finish_flags = ('done', 'is_finished') # Ollama and Cohere say so at the top, without a reason
 not_finished = ('', 'null', 'none', 'false', 'not_finished', 'finish_reason_unspecified') # in lower case
 

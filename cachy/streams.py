@@ -105,9 +105,9 @@ class Tee:
             yield from self.flush()
         except BaseException as error:
             self.recorder.abort(error)
+            if isinstance(error, Exception): yield from self.flush() # what was held back came before the error
             if type(error).__name__ != 'DecodingError': raise
-            yield from self.flush() # not ours to judge: the caller may want the raw bytes
-            yield from self.source
+            yield from self.source # not ours to judge: the caller may want the raw bytes
     async def settle(self):
         "Have the answer written, if it is whole, before more is handed on"
         if self.recorder.exchange.pending: await self.recorder.exchange.settle()
@@ -124,8 +124,8 @@ class Tee:
             for chunk in self.flush(): yield chunk
         except BaseException as error:
             self.recorder.abort(error)
+            for chunk in self.flush() if isinstance(error, Exception) else (): yield chunk
             if type(error).__name__ != 'DecodingError': raise
-            for chunk in self.flush(): yield chunk
             async for chunk in self.source: yield chunk
     def close(self):
         self.recorder.abort(None)
