@@ -7,24 +7,26 @@ Docs: https://AnswerDotAI.github.io/cachy/guard.html.md"""
 # %% auto #0
 __all__ = ['patch_socket', 'patch_loop', 'patch_tls', 'patch_transports', 'patch_catchers']
 
-# %% ../nbs/15_guard.ipynb #6c1eb98f
+# %% ../nbs/15_guard.ipynb #60b5fabb
 import sys
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from traceback import walk_stack
 
 from .core import CachyMiss, Session, being_sent, let_through, patcher, ring, sessions, sync
 from .request import is_cached, is_guarded
 from .scope import scope
 
-# %% ../nbs/15_guard.ipynb #a3012755
+# %% ../nbs/15_guard.ipynb #cce7b143
+@lru_cache(1000)
 def host_name(
     host # text or bytes
 )->str: # in lower case
     "`host` as `is_guarded` takes it"
-    name = host.decode('latin-1') if isinstance(host, (bytes, bytearray)) else str(host)
+    name = host.decode('latin-1') if isinstance(host, bytes) else str(host)
     name = name.lower().partition('%')[0].rstrip('.').removeprefix('::ffff:')
     return f'[{name}]' if ':' in name else name
 
+@lru_cache(1000)
 def port_number(
     port # a number, a text or bytes; may be empty
 ): # a number, or empty where it is not known
@@ -32,7 +34,7 @@ def port_number(
     text = port.decode('latin-1') if isinstance(port, bytes) else str(port or '')
     return {'http': 80, 'https': 443}.get(text, int(text) if text.isdecimal() else '')
 
-# %% ../nbs/15_guard.ipynb #c7a295b9
+# %% ../nbs/15_guard.ipynb #538b0a3e
 def repair()->str: # what to say about it; empty where nothing was wrong
     "Put our functions back where one in our place is making a call just now"
     running, ours = {frame.f_code for frame, _ in walk_stack(sys._getframe(1))}, {id(entry[3]) for entry in patcher.replaced}
@@ -59,7 +61,7 @@ def check(
 ):
     "Ring if something of `host` is cached, and it is not cachy that calls"
     if not sessions or not isinstance(host, (str, bytes, bytearray)): return
-    name, number = host_name(host), port_number(port)
+    name, number = host_name(bytes(host) if isinstance(host, bytearray) else host), port_number(port)
     session = session_against(name.strip('[]'))
     if session and is_guarded(name, number, session.doms): ring(session, door, f'//{name}:{number}', repair())
 
