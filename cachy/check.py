@@ -8,7 +8,6 @@ Docs: https://AnswerDotAI.github.io/cachy/check.html.md"""
 __all__ = ['check_command']
 
 # %% ../nbs/08_check.ipynb #f959f81f
-import argparse
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from .file import Recording, byte_order_mark, find_folder, read_fields, read_lin
 from .providers import account_headers, credential_headers, placeholder
 from .request import key_pattern, matches
 from .secrets import in_json
+from .terminal import command_parser
 
 # %% ../nbs/08_check.ipynb #94129507
 revoke, replace = 'Delete the line, and revoke the key if it is one.', 'Replace it in the line.'
@@ -167,7 +167,9 @@ def check_command(
     argv:list # of texts: paths of files; none: `cachy.jsonl` of the project
 )->int: # exit status: 0, 1 where something must not be committed, 2 where a file cannot be read
     "Print what `check` finds in each file"
-    parser = argparse.ArgumentParser('cachy check', description='Look for damage, and for what must not be committed.')
+    parser = command_parser('check', 'Look for damage, and for what must not be committed.', """
+        cachy check                    the cachy.jsonl of the project
+        cachy check nbs/cachy.jsonl""", '0 fine, 1 if something must not be committed, 2 if a file cannot be read')
     parser.add_argument('file', nargs='*', help='file to check (default: cachy.jsonl of the project)')
     files, status, project = parser.parse_args(argv).file, 0, find_folder()/'cachy.jsonl'
     if not files and not project.exists():

@@ -31,6 +31,7 @@ from .answer import body_refusal, classify_event, event_delimiter, max_bytes, sp
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
+from .run import current_run
 from .secrets import contains_secret, credentials, with_sent_headers
 
 # %% ../nbs/00_core.ipynb #5aa04618
@@ -670,7 +671,10 @@ def enable_cachy(
     "Record each LLM API call once, and replay it from then on"
     check_options(doms, hdrs, errors, norm_pats)
     chosen, why = choose_mode(mode)
-    file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
+    path = find_folder(cache_dir)/'cachy.jsonl'
+    run = current_run(path) if chosen != 'off' else None
+    if run: chosen, why = 'replay', 'a command of cachy runs it'
+    file = Recordings(path, run and run.note)
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
     session.replaced = next((other for other in sessions if not other.scoped), None)
     if session.replaced:
