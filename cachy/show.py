@@ -23,8 +23,8 @@ from .miss import model_of
 from .request import digest, key_pattern
 from .terminal import command_parser, complain, default_file
 
-# %% ../nbs/15_show.ipynb #057bf8d4
-width = 76 # characters of a line
+# %% ../nbs/15_show.ipynb #da45fb98
+width = 73 # characters of a line; with indentation, `↩` and the marks of a diff they are 80
 unsafe = re.compile('[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff↩␛]')
 sentence = re.compile(r'.{24,}?[.!?]["\')\]]*[ \t]+(?=\S)|.+')
 piece = re.compile(rf'.{{1,{width - 1}}}(?:[ \t]|$)|.{{1,{width}}}')
@@ -41,13 +41,20 @@ def text_lines(
     text:str
 )->list: # of lines
     "`text` behind `start`, in lines that fit"
-    lines = []
-    for line in escape(text).split('\n'):
-        if len(line) <= width: lines.append(line)
-        else:
-            parts = [part for whole in sentence.findall(line) for part in piece.findall(whole)]
-            lines += [part + '↩' for part in parts[:-1]] + parts[-1:]
-    return [start + lines[0], *['    ' + line if line else '' for line in lines[1:]]]
+    first, *rest = escape(text).split('\n')
+    pad = '\ue000' * (len(start) - 4) # the first line begins further to the right
+    lines = break_line(pad + first)
+    lines[0] = start + lines[0][len(pad):]
+    for line in rest: lines += break_line(line)
+    return lines[:1] + ['    ' + line if line else '' for line in lines[1:]]
+
+def break_line(
+    line:str
+)->list: # of texts
+    "`line` in pieces that fit, each but the last with a mark"
+    if len(line) <= width: return [line]
+    parts = [part for whole in sentence.findall(line) for part in piece.findall(whole)]
+    return [part + '↩' for part in parts[:-1]] + parts[-1:]
 
 # %% ../nbs/15_show.ipynb #67945906
 noise = re.compile(
@@ -372,7 +379,7 @@ def turn_lines(
     pieces = reading.pieces + [('also', rest_line(reading.rest))] * bool(reading.rest)
     return [line for kind, text in pieces for line in text_lines(f"  {escape(label)}{' ' + kind if kind else ''}: ", text)]
 
-# %% ../nbs/15_show.ipynb #fa1442ec
+# %% ../nbs/15_show.ipynb #60d293a2
 def is_digest(turn)->bool: # an item of a conversation
     "Whether the file keeps no more than the digest of `turn`"
     return isinstance(turn, str) and bool(re.fullmatch(r'sha256:[0-9a-f]{12}', turn))
@@ -388,12 +395,12 @@ def said_lines(
     if value and all(isinstance(item, (int, float)) for item in value): return turn_lines(name, to_json(value))
     return lines + [line for item in value if not is_digest(item) for line in turn_lines(name, item)]
 
-def tool_line(
+def tool_lines(
     tools:list # as in the file
-)->str:
+)->list: # of lines
     "The names of `tools`, each with the start of its digest"
     names = (re.sub(r' ?sha256:(\w{6})\w*$', r' (\1)', tool) if isinstance(tool, str) else to_json(tool) for tool in tools)
-    return f"  tools: {escape(', '.join(names))}"
+    return text_lines('  tools: ', ', '.join(names))
 
 def part_of_form(
     part:str # of a multipart body, as in the file
@@ -416,7 +423,7 @@ def asked_fields(
         return {name if i == 0 or name not in dict(parts[:i]) else f'{name}[{i}]': value for i, (name, value) in enumerate(parts)}
     return {} if body is None else {'body': body}
 
-# %% ../nbs/15_show.ipynb #713dead3
+# %% ../nbs/15_show.ipynb #aa22d509
 def asked_model(
     request:dict # as in the file
 )->str: # empty where there is none
@@ -435,7 +442,7 @@ def question_lines(
     others = {name: value for name, value in fields.items() if name not in said and not (name == 'tools' and isinstance(tools, list))
         and not (name == 'model' and value == model)}
     settings = [setting for name, value in others.items() for setting in settings_of(value, name)]
-    if isinstance(tools, list) and tools: lines.insert(0, tool_line(tools))
+    if isinstance(tools, list) and tools: lines[:0] = tool_lines(tools)
     if settings: lines[:0] = text_lines('  settings: ', ', '.join(settings))
     return lines
 
