@@ -12,13 +12,14 @@ import os
 import sys
 from pkgutil import resolve_name
 
-# %% ../nbs/11_cli.ipynb #2b5b7c80
+# %% ../nbs/11_cli.ipynb #0876c802
 commands = ( # name, what it does, an example, and the function
     ('demo', 'see what cachy does, on this machine and without a key', 'cachy demo', 'cachy.demo:demo_command'),
     ('show', 'recordings as text for people', 'cachy show cats', 'cachy.show:show_command'),
     ('check', 'look for what must not be committed', 'cachy check', 'cachy.check:check_command'),
     ('diff', 'what changed between two commits', 'cachy diff main', 'cachy.diff:diff_command'),
     ('tidy', 'one line a key; drop what is not used', 'cachy tidy --run nbdev-test', 'cachy.tidy:tidy_command'),
+    ('adopt', 'keep recordings through an upgrade of an SDK', 'cachy adopt anthropic-2 --run pytest', 'cachy.adopt:adopt_command'),
     ('rm', 'forget recordings', "cachy rm 'Tell me about cats'", 'cachy.tidy:rm_command'))
 
 def overview()->str:

@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
-from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
+from .file import Recording, Recordings, find_folder, headers_to_keep, log, read_line, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .run import current_run
@@ -341,10 +341,22 @@ class Question:
         if session.mode == 'record' and self.key not in session.renewed: return None
         recording = session.file.find(self.key)
         if recording is None and session.file.older: recording = self.find_older()
+        if recording is None and session.file.run: recording = self.find_former()
         if recording is not None:
             session.count('replayed', recording.elapsed)
             if session.speaks(logging.DEBUG): session.say('replayed', self.call)
         elif session.mode == 'replay': raise self.miss()
+        elif session.mode == 'auto' and session.file.index:
+            from cachy.adopt import say_what_helps
+            say_what_helps(session.file, self.call, session.norm_pats)
+        return recording
+    def find_former(self)->Recording|None:
+        "The answer to what an older SDK sent for the same question; it gets a line of today"
+        from cachy.adopt import adopt
+        file = self.session.file
+        line = adopt(file, self.call, self.key, self.session.norm_pats, self.body, self.secrets)
+        if line is None or self.repeats_secret(recording := read_line(line)[1]): return None
+        file.add(line)
         return recording
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
@@ -674,7 +686,7 @@ def enable_cachy(
     path = find_folder(cache_dir)/'cachy.jsonl'
     run = current_run(path) if chosen != 'off' else None
     if run: chosen, why = 'replay', 'a command of cachy runs it'
-    file = Recordings(path, run and run.note)
+    file = Recordings(path, run)
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
     session.replaced = next((other for other in sessions if not other.scoped), None)
     if session.replaced:
