@@ -7,7 +7,7 @@ Docs: https://AnswerDotAI.github.io/cachy/adopt.html.md"""
 # %% auto #0
 __all__ = ['adopt', 'adopt_hint', 'say_what_helps', 'adopt_command']
 
-# %% ../nbs/18_adopt.ipynb #494f7321
+# %% ../nbs/18_adopt.ipynb #d344d4a7
 import itertools
 import json
 import os
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from .file import Recording, Recordings, answer_start, read_line, warn_once, write_line
-from .request import Body, Call, request_key
+from .request import Body, Call, normalize_url, request_key
 from .run import watch
 from .terminal import command_parser, complain, default_file, plural
 
@@ -128,14 +128,15 @@ def adopt(
     if answer_start not in line: return write_line(key, call, read_line(line)[1], norm_pats, body, secrets) # edited by hand
     return head.rpartition(answer_start)[0] + answer_start + tail.rstrip(b'\r\n') + b'\n'
 
-# %% ../nbs/18_adopt.ipynb #47b408e2
+# %% ../nbs/18_adopt.ipynb #d72c90e4
 def fits(
     request:bytes, # as in the file
-    rule:Rule
+    rule:Rule # of `known_rules`
 )->bool:
     "Whether a recorded request has what `rule` says that the old SDK sent"
-    wanted = {'header': f'"{rule.name}":"{rule.old}"', 'url': rule.old, 'query': f'{rule.name}={rule.old}', 'body': f':{rule.old}'}[rule.kind]
-    return wanted.encode() in request
+    url, _, rest = request.partition(b'"url":"')[2].partition(b'"')
+    if rule.kind == 'header': return f'"{rule.name}":"{rule.old}"'.encode() in rest
+    return (rule.old if rule.kind == 'url' else f'{rule.name}={rule.old}').encode() in url
 
 def running()->str: # a command
     "What is running now, as far as can be told"
@@ -143,7 +144,7 @@ def running()->str: # a command
     if os.environ.get('PYTEST_CURRENT_TEST'): return 'pytest'
     return f'python {script}' if script.endswith('.py') and script not in ('ipykernel_launcher.py', '__main__.py') else 'nbdev-test'
 
-# %% ../nbs/18_adopt.ipynb #951d8933
+# %% ../nbs/18_adopt.ipynb #c16bfa82
 def adopt_hint(
     file:Recordings,
     call:Call, # for which there is no recording
@@ -154,11 +155,11 @@ def adopt_hint(
         rules = rules_of([name])
         if not find_former(file, call, rules, norm_pats): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
-        return (f'{plural(count, "recording")} of {file} may have been made before an upgrade of the SDK, and so was the answer to {call.method} '
-            f"{call.url.partition('?')[0]}. To take them over without a call: cachy adopt {name} --run '{running()}'")
+        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look like it. '
+            f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 
-# %% ../nbs/18_adopt.ipynb #32935133
+# %% ../nbs/18_adopt.ipynb #abf2cfbf
 def say_what_helps(
     file:Recordings,
     call:Call, # which is about to be made
@@ -166,7 +167,7 @@ def say_what_helps(
 ):
     "Say once that `call` was answered before an upgrade of its SDK"
     if 'adopt' in file.told: return
-    if hint := adopt_hint(file, call, norm_pats): warn_once(file.told, hint, 'adopt')
+    if hint := adopt_hint(file, call, norm_pats): warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}', 'adopt')
 
 # %% ../nbs/18_adopt.ipynb #d0a43f81
 def keys_in(

@@ -412,6 +412,6 @@ def explain(
     if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
-    lines += ['likely reason: ' + reason for reason in [*why, file_reason(file), adopt_hint(file, call, norm_pats)] if reason]
+    lines += ['likely reason: ' + reason for reason in [adopt_hint(file, call, norm_pats), *why, file_reason(file)] if reason]
     message = redact('\n'.join([*lines, what_to_do(mode_reason, file)]), secrets)
     return message.encode('utf-8', 'backslashreplace').decode(), request, key, closest, tuple(found)
