@@ -12,9 +12,10 @@ import os
 import sys
 from pkgutil import resolve_name
 
-# %% ../nbs/11_cli.ipynb #0876c802
+# %% ../nbs/11_cli.ipynb #4ebaa077
 commands = ( # name, what it does, an example, and the function
     ('demo', 'see what cachy does, on this machine and without a key', 'cachy demo', 'cachy.demo:demo_command'),
+    ('init', 'set this repository up for the file', 'cachy init', 'cachy.init:init_command'),
     ('show', 'recordings as text for people', 'cachy show cats', 'cachy.show:show_command'),
     ('check', 'look for what must not be committed', 'cachy check', 'cachy.check:check_command'),
     ('diff', 'what changed between two commits', 'cachy diff main', 'cachy.diff:diff_command'),

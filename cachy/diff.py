@@ -7,7 +7,7 @@ Docs: https://AnswerDotAI.github.io/cachy/diff.html.md"""
 # %% auto #0
 __all__ = ['diff_command']
 
-# %% ../nbs/17_diff.ipynb #ab4cf253
+# %% ../nbs/17_diff.ipynb #04f88ae1
 import difflib
 import html
 import io
@@ -17,10 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from .show import Shown, asked_model, read_file, show_lines
+from .show import Shown, asked_model, instructions, read_file, show_lines
 from .terminal import command_parser, complain, default_file, plural
 
-# %% ../nbs/17_diff.ipynb #5961b489
+# %% ../nbs/17_diff.ipynb #3d262f87
 def question_of(
     shown:Shown
 )->list: # of lines
@@ -34,6 +34,14 @@ def place_of(
     "The URL that `shown` asks, whichever model"
     return str(shown.request.get('url', '')).replace(asked_model(shown.request) or '\0', '')
 
+def words_of(
+    shown:Shown
+)->set:
+    "The words of a question, without instructions, which many questions share"
+    lines = '\n'.join(question_of(shown))
+    for name in instructions: lines = re.sub(rf'^  {name}: .*(\n    .*)*', '', lines, flags=re.MULTILINE)
+    return set(re.findall(r'\w+', lines))
+
 def likeness(
     one:set, # of words
     other:set # of words
@@ -41,7 +49,7 @@ def likeness(
     "How much two questions have in common"
     return 2 * len(one & other) / (len(one) + len(other) or 1)
 
-# %% ../nbs/17_diff.ipynb #9adc41d1
+# %% ../nbs/17_diff.ipynb #e79895e7
 near_enough, most_compared = 0.5, 200_000 # likeness of a pair; how many pairs are tried
 
 def pairs_of(
@@ -53,7 +61,7 @@ def pairs_of(
     same = {(place_of(shown), *question_of(shown)): j for j, shown in enumerate(old)}
     for i, shown in enumerate(new):
         if (j := same.pop((place_of(shown), *question_of(shown)), None)) is not None: pairs[i] = j
-    mine, theirs = ({i: (place_of(shown), set(re.findall(r'\w+', ' '.join(question_of(shown))))) for i, shown in enumerate(items) if i not in done}
+    mine, theirs = ({i: (place_of(shown), words_of(shown)) for i, shown in enumerate(items) if i not in done}
         for items, done in ((new, pairs.keys()), (old, {*pairs.values()})))
     if len(mine) * len(theirs) > most_compared: return pairs
     near = [(-likeness(words, others), i, j) for i, (place, words) in mine.items() for j, (other, others) in theirs.items() if place == other]

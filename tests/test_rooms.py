@@ -7,7 +7,7 @@ import pytest
 import cachy
 
 folder = Path(cachy.__file__).parent
-rooms = (('providers',), ('request',), ('answer',), ('secrets',), ('file', 'run'), ('terminal',), ('adopt',), ('miss', 'older', 'check'), ('show',), ('tidy', 'diff'), ('core',), ('stacks', 'standin'),
+rooms = (('providers',), ('request',), ('answer',), ('secrets',), ('file', 'run'), ('terminal',), ('adopt', 'init'), ('miss', 'older', 'check'), ('show',), ('tidy', 'diff'), ('core',), ('stacks', 'standin'),
     ('pytest_plugin', 'demo'), ('cli',), ('__main__',)) # from the ground up; none knows those beside it
 floor = {name: i for i, names in enumerate(rooms) for name in names}
 modules = sorted(path.stem for path in folder.glob('*.py') if path.stem not in ('__init__', '_modidx'))
