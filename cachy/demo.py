@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .core import enable_cachy
 from .standin import StandIn
+from .terminal import command_parser
 
 # %% ../nbs/12_demo.ipynb #f5796efe
 def chat(
@@ -90,3 +91,13 @@ def demo(
         show_file(session.file.path)
         print(f'\nThe provider was called {server.calls} times for {sum(session.counts.values())} answers.')
         print("Next: put `from cachy import enable_cachy; enable_cachy()` at the top of a notebook, and commit `cachy.jsonl`.")
+
+# %% ../nbs/12_demo.ipynb #6603cefe
+def demo_command(
+    argv:list # of texts: none
+)->int: # exit status
+    "Run the demo"
+    command_parser('demo', 'Make a few calls twice, on this machine and without a key, and show the difference.', 'cachy demo',
+        '0 done').parse_args(argv)
+    demo()
+    return 0
