@@ -783,8 +783,7 @@ def enable_cachy(
     check_options(doms, hdrs, errors, norm_pats, ignore)
     chosen, why = choose_mode(mode)
     path = find_folder(cache_dir)/'cachy.jsonl'
-    run = current_run(path) if chosen != 'off' else None
-    if run: chosen, why = 'replay', 'a command of cachy runs it'
+    if run := current_run(path) if chosen != 'off' else None: chosen, why = 'replay', 'a command of cachy runs it'
     file = Recordings(path, run)
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore))
     session.replaced = next((other for other in sessions if not other.scoped), None)
