@@ -147,7 +147,7 @@ def test_nothing_is_written_or_shown(tmp_path_factory, echo, place, request, nam
                 content_type, answer = data.draw(st.sampled_from(list(answers(form, text, len(text) // 2))))
                 echo.answer = lambda handler, content: ({'content-type': content_type}, answer)
                 session.mode = 'record'
-                session.renewed.clear()
+                session.history.recorded.clear()
                 assert client.send(build()).content == answer
                 if is_strong(secret): assert session.counts['recorded'] == 1, (form, answer)
                 last = build()
