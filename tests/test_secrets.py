@@ -50,7 +50,7 @@ def objects(value, path=()):
     if isinstance(value, dict):
         yield path
         for name, item in value.items():
-            if name not in said: yield from objects(item, (*path, name))
+            if not name.lower().endswith(tuple(said)): yield from objects(item, (*path, name)) # `jsonSchema` is a schema, too
     elif isinstance(value, list):
         for i, item in enumerate(value): yield from objects(item, (*path, i))
 
