@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMiss', 'Session', 'Exchange', 'session_for',
-           'register', 'enable_cachy', 'disable_cachy']
+           'register', 'sync', 'enable_cachy', 'disable_cachy']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
@@ -26,6 +26,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, is_ci, log, warn_once, write_line
@@ -539,6 +540,9 @@ def session_for(
     session = sessions[-1] if sessions else None
     if session is None or being_sent.get() is request: return None
     if session.mode != 'off' and is_cached(str(url), session.doms): return session
+    no_key = placeholder in repr([*dict(getattr(request, 'headers', None) or {}).values()])
+    if no_key: warn_once(session.told, f"A call to {urlsplit(str(url)).hostname} carries cachy's placeholder instead of an API key. "
+        'Set the key in the environment, then make the client anew.')
     if session.speaks(logging.DEBUG):
         why = f"mode 'off' since {session.why}" if session.mode == 'off' else 'its host is not in doms'
         session.count('passed through')
@@ -632,6 +636,7 @@ class Placeholders:
 
 placeholders = Placeholders()
 
+# %% ../nbs/00_core.ipynb #46152637
 def sync():
     "Make everything fit the sessions: patched while there is one, as it was before when there is none"
     if sessions:

@@ -132,7 +132,10 @@ final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
     'aborted', 'rejected', 'terminated', 'true')
 
 # %% ../nbs/01_providers.ipynb #45041521
-key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
+key_variables = (
+    'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY', 'CO_API_KEY', 'COHERE_API_KEY', 'GROQ_API_KEY',
+    'MISTRAL_API_KEY', 'XAI_API_KEY', 'TOGETHER_API_KEY', 'OPENROUTER_API_KEY', 'FIREWORKS_API_KEY', 'VOYAGE_API_KEY',
+    'PERPLEXITY_API_KEY') # never those of Azure or AWS: they change what SDKs do
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
 

@@ -6,13 +6,13 @@ Docs: https://AnswerDotAI.github.io/cachy/pytest.html.md"""
 
 # %% auto #0
 __all__ = ['suite_key', 'Used', 'Suite', 'add_up', 'summary', 'pytest_addoption', 'pytest_configure', 'pytest_sessionstart',
-           'pytest_sessionfinish', 'pytest_testnodedown', 'pytest_terminal_summary', 'cachy_dir', 'cachy_options',
-           'cachy', 'find_miss', 'pytest_runtest_makereport']
+           'pytest_sessionfinish', 'pytest_testnodedown', 'pytest_runtest_teardown', 'pytest_terminal_summary',
+           'cachy_dir', 'cachy_options', 'cachy', 'find_miss', 'pytest_runtest_makereport']
 
 # %% ../nbs/10_pytest.ipynb #f694ef23
 import pytest
 
-from .core import CachyMiss, enable_cachy, modes
+from .core import CachyMiss, enable_cachy, modes, sync
 from .file import Recordings
 
 # %% ../nbs/10_pytest.ipynb #92c2377a
@@ -102,6 +102,11 @@ def pytest_sessionfinish(session):
 def pytest_testnodedown(node, error):
     "Called by pytest-xdist when a worker is done"
     add_up(node.config.stash[suite_key], *getattr(node, 'workeroutput', {}).get('cachy', ({}, {})))
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    yield
+    sync() # `monkeypatch` puts back what it found, which may be a placeholder of a session that has ended
 
 def pytest_terminal_summary(terminalreporter, config):
     if line := summary(config.stash[suite_key]): terminalreporter.write_line(line)

@@ -23,7 +23,6 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from cachy.providers import (
     address_words,
     credential_headers,
-    credential_params,
     credential_shapes,
     credential_words,
     describing_words,
@@ -85,7 +84,7 @@ def is_credential_name(
     address:bool=False # whether it names a header, or a parameter of a URL: there signatures count too
 )->bool:
     "Whether what is called `name` is a credential"
-    if address and (matches(credential_headers, name) or matches(credential_params, name)): return True
+    if address and matches(credential_headers, name): return True
     both = readings(name)
     harmless = any(words[-1:] in (['key'], ['token']) and words[-2:-1] and words[-2] in harmless_kinds for words in both)
     return not harmless and any(ends_as_credential(words, address) for words in both)

@@ -183,3 +183,18 @@ def test_marker_without_a_name(run, pytester, stand_in):
     result = run()
     result.assert_outcomes(errors=1)
     assert "write mode='replay'" in result.stdout.str() and stand_in.calls == 0
+
+def test_no_placeholder_outlives_a_test(run, pytester, monkeypatch):
+    "`monkeypatch` puts back what it found, after the session of the test has ended"
+    monkeypatch.delenv('OPENAI_API_KEY', raising=False)
+    pytester.makepyfile("""
+import os, pytest
+@pytest.fixture
+def with_key(monkeypatch, cachy): monkeypatch.setenv('OPENAI_API_KEY', 'mine')
+@pytest.fixture
+def early(monkeypatch): return monkeypatch
+@pytest.mark.cachy(mode='replay')
+def test_one(early, cachy): early.setenv('OPENAI_API_KEY', 'mine')
+def test_two(): assert 'OPENAI_API_KEY' not in os.environ
+""")
+    assert run('-p', 'no:randomly').ret == 0
