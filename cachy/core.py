@@ -532,6 +532,12 @@ def patch_clients(
     replace(library.AsyncClient, 'send', wrap_async_send)
 
 # %% ../nbs/00_core.ipynb #59af2d32
+def carries_placeholder(request)->bool: # of any library
+    "Whether a header of `request` holds the placeholder instead of an API key"
+    with suppress(Exception): return placeholder in repr([*request.headers.values()]) # whatever its headers are
+    return False
+
+# %% ../nbs/00_core.ipynb #5b6c7d8e
 def session_for(
     request, # of any library
     url # of the request: anything whose `str` is the URL
@@ -540,8 +546,7 @@ def session_for(
     session = sessions[-1] if sessions else None
     if session is None or being_sent.get() is request: return None
     if session.mode != 'off' and is_cached(str(url), session.doms): return session
-    no_key = placeholder in repr([*dict(getattr(request, 'headers', None) or {}).values()])
-    if no_key: warn_once(session.told, f"A call to {urlsplit(str(url)).hostname} carries cachy's placeholder instead of an API key. "
+    if carries_placeholder(request): warn_once(session.told, f"A call to {urlsplit(str(url)).hostname} carries cachy's placeholder instead of an API key. "
         'Set the key in the environment, then make the client anew.')
     if session.speaks(logging.DEBUG):
         why = f"mode 'off' since {session.why}" if session.mode == 'off' else 'its host is not in doms'

@@ -69,10 +69,10 @@ key_kinds = ( # `apikey`, in one word; and of these alone the plural is a creden
     'api', 'access', 'auth', 'bearer', 'session', 'refresh', 'private', 'secret', 'subscription', 'account', 'signing', 'master',
     'shared', 'encryption', 'admin', 'service', 'client', 'consumer', 'license')
 harmless_kinds = ( # of a key or a token
-    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'new', 'first', 'last',
-    'start', 'end', 'begin', 'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'image', 'audio', 'bad',
-    'cache', 'idempotency', 'primary', 'foreign', 'public', 'sort', 'partition', 'group', 'dedup', 'routing', 'surrogate', 'object',
-    'metadata', 'row', 'index', 'dict', 'json', 'map', 'input', 'output', 'answer', 'shortcut', 'websocket')
+    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'start', 'end', 'begin',
+    'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'cache', 'idempotency', 'primary', 'foreign',
+    'public', 'sort', 'partition', 'dedup', 'routing', 'surrogate', 'object', 'metadata', 'row', 'index', 'input', 'output', 'answer',
+    'websocket')
 value_words = ( # behind the word that counts: `token_value`, `apiKey2`
     'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed', 'sha',
     'confirm', 'confirmation')

@@ -120,9 +120,9 @@ def parts_of(
         if is_credential_name(name, True) or name.lower() in ('response', 'mac'): yield from (part, part.partition('/')[0])
 
 # %% ../nbs/04_secrets.ipynb #1bf2a3b4
-url_in_text = re.compile(r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*')
-url_pair = re.compile(r'(?<=[?&#;])([^=&#;?]+)=([^&#;]*[^&#;.,:!)\]])')
-user_info = re.compile(r'(?<=://)[^/?#@]+(?=@)')
+url_in_text = re.compile(r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*[^\s"\'<>\\^`{|}.,:!)\]]') # without what ends a sentence
+url_pair = re.compile(r'(?<=[?&#;])([^=&#;?]+)=((?:[^&#;]|;(?![\w.-]+=))+)')
+user_info = re.compile(r'(?<=://)[^/?#\s]+(?=@)')
 
 def is_signature(
     name:str, # of a parameter
@@ -214,7 +214,7 @@ def hide_text(
     found:set # credentials; is added to
 )->str:
     "`text` without the credentials of a URL, or of JSON, that it holds"
-    if text[:1] in ('{', '[') and '"' in text:
+    if text.lstrip()[:1] in ('{', '[') and '"' in text:
         with suppress(ValueError, RecursionError):
             content, more = json.loads(text), set()
             hidden = hide(content, more)
@@ -257,7 +257,7 @@ def hide_bytes(
     "`data` without credentials, where it is a form, or JSON, or lines of JSON"
     text = data.decode('utf-8', 'surrogateescape')
     if text.lstrip()[:1] in ('{', '['): hidden = '\n'.join(hide_text(part, found) for part in json_lines(text))
-    elif re.match(r'[\w.%+\[\]~-]+=', text): hidden = hide_in_url('?' + text, found)[1:]
+    elif re.fullmatch(r'[\w.%+\[\]~-]+=\S*', text): hidden = hide_in_url('?' + text, found)[1:]
     else: return data
     return hidden.encode('utf-8', 'surrogateescape')
 
@@ -284,10 +284,10 @@ def header_credentials(
     "The credentials in `headers`, under their names and in URLs and JSON inside others"
     for name, value in headers:
         if is_credential_name(name, True): yield from parts_of(value, name)
-        elif value[:7].lower() in ('bearer ', 'basic ') or credential_shape.fullmatch(value): yield from parts_of(value)
-        elif ':/' in value or value[:1] in ('{', '['):
+        elif value.lower().startswith(('bearer ', 'basic ')): yield from parts_of(value)
+        else:
             found:set = set()
-            hide_text(value, found)
+            hide(value, found)
             yield from found
 
 # %% ../nbs/04_secrets.ipynb #37d0e1f2
@@ -303,7 +303,7 @@ def credentials(
     if '@' in parts.netloc: found.add(base64.b64encode(unquote(parts.netloc.rpartition('@')[0]).encode()).decode())
     with suppress(RecursionError): hide_body(read_body(call) if norm_pats or body is None else body, found)
     found |= set(map(normalizer(norm_pats), found)) if norm_pats else set()
-    return {text for text in found if is_strong(text) and not masked.fullmatch(text)}
+    return set(filter(is_strong, found))
 
 # %% ../nbs/04_secrets.ipynb #4959cdb1
 def sent_credentials(
@@ -404,8 +404,8 @@ def shown_headers(
     secrets:Iterable # texts
 )->dict:
     "`headers` without credentials; a digest is none"
-    hidden = lambda name, value: value.startswith('sha256:') or not is_credential_name(name, True)
-    return {name: redact(hide_text(value, set()), secrets) if hidden(name, value) else '***' for name, value in headers}
+    name_of = lambda name, value: name if is_credential_name(name, True) and not value.startswith('sha256:') else ''
+    return {name: redact(hide(value, set(), name_of(name, value)), secrets) for name, value in headers}
 
 def shown_request(
     request:dict, # as in the file, where an older release may have left a credential
@@ -465,7 +465,7 @@ def is_minted(
     text, words = holder[name], readings(name)[0]
     if not isinstance(text, str) or len(text) < 8 or re.search(r'\s', text) or masked.fullmatch(text): return False
     if credential_shape.fullmatch(text): return True
-    if words in (['token'], ['key'], []) or name == 'value': # a word of many meanings
+    if words in (['token'], ['key'], []) or name.lower() == 'value': # a word of many meanings
         expires = len(text) >= 16 and any(other.lower().startswith('expire') for other in holder)
         return expires or (is_credential_name(place) and last_word(place) not in ('token', 'tokens'))
     return is_credential_name(name) and (words[-1] != 'key' or words[-2] in key_kinds)
