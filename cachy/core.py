@@ -632,6 +632,12 @@ class Unsent(Session):
         super().say('not sent', call, '`!` in doms names it', level)
 
 # %% ../nbs/00_core.ipynb #59af2d32
+def carries_placeholder(request)->bool: # of any library
+    "Whether a header of `request` holds the placeholder instead of an API key"
+    with suppress(Exception): return placeholder in repr([*request.headers.values()]) # whatever its headers are
+    return False
+
+# %% ../nbs/00_core.ipynb #5b6c7d8e
 def ring(
     session:Session,
     door:str, # how the host is called, for people
@@ -658,11 +664,15 @@ def session_for(
 )->Session|None:
     "The session that takes care of `request`"
     session = sessions[-1] if sessions else None
-    if session is None or being_sent.get() is request or scope.get().live: return None
-    if session.mode != 'off' and is_cached(url, session.doms):
+    if session is None or being_sent.get() is request: return None
+    if session.mode != 'off' and is_cached(url, session.doms) and not scope.get().live:
         if getattr(request, 'method', '') != 'GET' or 'upgrade' not in request.headers: return session
         ring(session, 'a websocket', url)
         return None
+    if carries_placeholder(request):
+        warn_once(session.told, f"A call to {urlsplit(url).hostname} carries cachy's placeholder instead of an API key. "
+            'Set the key in the environment, then make the client anew.')
+    if scope.get().live: return None
     if session.mode == 'replay' and is_left_out(url, session.doms): return Unsent(session)
     let_through.set(urlsplit(url).hostname or '')
     if session.speaks(logging.DEBUG):

@@ -85,12 +85,10 @@ key_kinds = ( # `apikey`, in one word; and of these alone the plural is a creden
     'api', 'access', 'auth', 'bearer', 'session', 'refresh', 'private', 'secret', 'subscription', 'account', 'signing', 'master',
     'shared', 'encryption', 'admin', 'service', 'client', 'consumer', 'license')
 harmless_kinds = ( # of a key or a token
-    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'new', 'first',
-        'last',
-    'start', 'end', 'begin', 'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'image', 'audio', 'bad',
-    'cache', 'idempotency', 'primary', 'foreign', 'public', 'sort', 'partition', 'group', 'dedup', 'routing', 'surrogate',
-        'object',
-    'metadata', 'row', 'index', 'dict', 'json', 'map', 'input', 'output', 'answer', 'shortcut', 'websocket')
+    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'start', 'end', 'begin',
+    'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'cache', 'idempotency', 'primary', 'foreign',
+    'public', 'sort', 'partition', 'dedup', 'routing', 'surrogate', 'object', 'metadata', 'row', 'index', 'input', 'output', 'answer',
+    'websocket')
 value_words = ( # behind the word that counts: `token_value`, `apiKey2`
     'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed',
         'sha',
@@ -179,7 +177,10 @@ final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
         'stop')
 
 # %% ../nbs/01_providers.ipynb #45041521
-key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
+key_variables = (
+    'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY', 'CO_API_KEY', 'COHERE_API_KEY', 'GROQ_API_KEY',
+    'MISTRAL_API_KEY', 'XAI_API_KEY', 'TOGETHER_API_KEY', 'OPENROUTER_API_KEY', 'FIREWORKS_API_KEY', 'VOYAGE_API_KEY',
+    'PERPLEXITY_API_KEY') # never those of Azure or AWS: they change what SDKs do
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
 

@@ -7,7 +7,8 @@ Docs: https://AnswerDotAI.github.io/cachy/pytest.html.md"""
 # %% auto #0
 __all__ = ['suite_key', 'Suite', 'add_up', 'summary', 'pytest_addoption', 'pytest_configure', 'replaced', 'pytest_pyfunc_call',
            'pytest_fixture_setup', 'pytest_sessionstart', 'pytest_sessionfinish', 'pytest_testnodedown',
-           'pytest_terminal_summary', 'cachy_dir', 'cachy_options', 'cachy', 'find_miss', 'pytest_runtest_makereport']
+           'pytest_runtest_teardown', 'pytest_terminal_summary', 'cachy_dir', 'cachy_options', 'cachy', 'find_miss',
+           'pytest_runtest_makereport']
 
 # %% ../nbs/10_pytest.ipynb #f694ef23
 from contextlib import aclosing, contextmanager, nullcontext
@@ -17,7 +18,7 @@ from types import MethodType
 
 import pytest
 
-from .core import CachyMiss, enable_cachy
+from .core import CachyMiss, enable_cachy, sync
 from .file import Recordings
 from .settings import modes
 
@@ -145,6 +146,11 @@ def pytest_sessionfinish(session):
 def pytest_testnodedown(node, error):
     "Called by pytest-xdist when a worker is done"
     add_up(node.config.stash[suite_key], *getattr(node, 'workeroutput', {}).get('cachy', ({}, {})))
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    yield
+    sync() # `monkeypatch` puts back what it found, which may be a placeholder of a session that has ended
 
 def pytest_terminal_summary(terminalreporter, config):
     if line := summary(config.stash[suite_key]): terminalreporter.write_line(line)

@@ -194,6 +194,7 @@ class Body(NamedTuple):
     kind:str # 'json', 'multipart' or 'bytes'
     content:Any # parsed JSON, a list of parts, or bytes
     numbered:tuple=() # the places of numbered tool-call ids, in the order of `tool_ids`
+    left_out:tuple=() # fields that do not count, each as `{name: item}`
     def __repr__(self): return f'Body({self.kind})' # without credentials
 
 # %% ../nbs/02_request.ipynb #4037a2b6
@@ -278,14 +279,16 @@ def split_paths(
 
 def without(
     value, # anything that JSON can hold
-    paths:list # tuples of names: what each leads to is left out
+    paths:list, # tuples of names: what each leads to is left out
+    left_out:list # of `{name: item}`; is added to
 ):
     "`value` without what `paths` lead to"
     if not isinstance(value, (dict, list)): return value
     kept, is_dict = [], isinstance(value, dict)
     for name, item in value.items() if is_dict else enumerate(value):
         rests = [path[1:] for path in paths if path[0] in ('*', str(name))]
-        if () not in rests: kept.append((name, without(item, rests) if rests else item))
+        if () in rests: left_out.append({str(name): item})
+        else: kept.append((name, without(item, rests, left_out) if rests else item))
     return dict(kept) if is_dict else [item for _, item in kept]
 
 # %% ../nbs/02_request.ipynb #7b313d14
@@ -320,9 +323,10 @@ def read_body(
     if not content_type and urlsplit(call.url).path.endswith('/api/chat'): content_type = 'json' # LiteLLM names none to Ollama
     if 'json' in content_type.lower():
         try:
-            content = without(json.loads(call.body), split_paths(ignore))
+            left_out:list = []
+            content = without(json.loads(call.body), split_paths(ignore), left_out)
             if norm_pats: content = map_texts(content, change)
-            return Body('json', content, tuple(number_tool_ids(content)))
+            return Body('json', content, tuple(number_tool_ids(content)), tuple(left_out))
         except (ValueError, RecursionError): pass # then it counts as bytes
     clean = lambda data: change(data.decode('utf-8', 'surrogateescape')).encode('utf-8', 'surrogateescape') if norm_pats else data
     if parts := multipart_parts(call.body, content_type): return Body('multipart', [clean(part) for part in parts])

@@ -23,7 +23,6 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from cachy.providers import (
     address_words,
     credential_headers,
-    credential_params,
     credential_shapes,
     credential_words,
     describing_words,
@@ -86,7 +85,7 @@ def is_credential_name(
     address:bool=False # whether it names a header, or a parameter of a URL: there signatures count too
 )->bool:
     "Whether what is called `name` is a credential"
-    if address and (matches(credential_headers, name) or matches(credential_params, name)): return True
+    if address and matches(credential_headers, name): return True
     both = readings(name)
     harmless = any(words[-1:] in (['key'], ['token']) and words[-2:-1] and words[-2] in harmless_kinds for words in both)
     return not harmless and any(ends_as_credential(words, address) for words in both)
@@ -123,9 +122,9 @@ def parts_of(
         if is_credential_name(name, True) or name.lower() in ('response', 'mac'): yield from (part, part.partition('/')[0])
 
 # %% ../nbs/04_secrets.ipynb #1bf2a3b4
-url_in_text = re.compile(r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*')
-url_pair = re.compile(r'(?<=[?&#;])([^=&#;?]+)=([^&#;]*[^&#;.,:!)\]])')
-user_info = re.compile(r'(?<=://)[^/?#@]+(?=@)')
+url_in_text = re.compile(r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*[^\s"\'<>\\^`{|}.,:!)\]]') # without what ends a sentence
+url_pair = re.compile(r'(?<=[?&#;])([^=&#;?]+)=((?:[^&#;]|;(?![\w.-]+=))+)')
+user_info = re.compile(r'(?<=://)[^/?#\s]+(?=@)')
 
 def is_signature(
     name:str, # of a parameter
@@ -173,15 +172,24 @@ def hide_urls(
     return url_in_text.sub(lambda match: hide_in_url(match[0], found, said), text)
 
 # %% ../nbs/04_secrets.ipynb #1ec5d6e7
-def shown_url(
-    url:str, # whole, as the client has it
-    found:set|None=None # credentials; is added to
-)->str:
-    "The normal form of `url` without credentials"
-    found = set() if found is None else found
+@lru_cache(1000)
+def read_url(
+    url:str # whole, as the client has it
+)->tuple: # its normal form without credentials, and these: as they are, decoded, and as HTTP sends user info
+    "What of `url` may be shown, and what must not"
+    found, info = set(), urlsplit(url).netloc.rpartition('@')[0]
+    hide_in_url(url, found)
     start, mark, query = hide_in_url(normalize_url(url), found).partition('?')
     path = '/'.join('***' if credential_shape.fullmatch(unquote(part)) else part for part in start.split('/'))
-    return path + mark + query
+    if info: found.add(base64.b64encode(unquote(info).encode()).decode())
+    return path + mark + query, frozenset(found)
+
+# %% ../nbs/04_secrets.ipynb #5d8e9fa0
+def shown_url(
+    url:str # whole, as the client has it
+)->str:
+    "The normal form of `url` without credentials"
+    return read_url(url)[0]
 
 # %% ../nbs/04_secrets.ipynb #21f8a9b0
 schema_types = ('object', 'array', 'string', 'number', 'integer', 'boolean', 'null')
@@ -200,6 +208,7 @@ def hide(
 )->Any:
     "`value` with `***` for each credential; what is said stays as it is"
     if isinstance(value, str):
+        if len(value) < 9 and not secret: return value # too short for a credential that another name does not tell
         if not value or not (secret or credential_shape.fullmatch(value)): return hide_text(value, found)
         found.update(parts_of(value, secret))
         return '***'
@@ -218,7 +227,7 @@ def hide_text(
     found:set # credentials; is added to
 )->str:
     "`text` without the credentials of a URL, or of JSON, that it holds"
-    if text[:1] in ('{', '[') and '"' in text:
+    if '"' in text and text.lstrip()[:1] in ('{', '['):
         with suppress(ValueError, RecursionError):
             content, more = json.loads(text), set()
             hidden = hide(content, more)
@@ -261,7 +270,7 @@ def hide_bytes(
     "`data` without credentials, where it is a form, or JSON, or lines of JSON"
     text = data.decode('utf-8', 'surrogateescape')
     if text.lstrip()[:1] in ('{', '['): hidden = '\n'.join(hide_text(part, found) for part in json_lines(text))
-    elif re.match(r'[\w.%+\[\]~-]+=', text): hidden = hide_in_url('?' + text, found)[1:]
+    elif re.fullmatch(r'[\w.%+\[\]~-]+=\S*', text): hidden = hide_in_url('?' + text, found)[1:]
     else: return data
     return hidden.encode('utf-8', 'surrogateescape')
 
@@ -282,32 +291,31 @@ def hide_body(
     return hide_bytes(body.content, found)
 
 # %% ../nbs/04_secrets.ipynb #f40f5f6b
+@lru_cache(1000)
 def header_credentials(
-    headers:Iterable # `(name, value)` pairs
-): # yields texts
-    "The credentials in `headers`, under their names and in URLs and JSON inside others"
-    for name, value in headers:
-        if is_credential_name(name, True): yield from parts_of(value, name)
-        elif value[:7].lower() in ('bearer ', 'basic ') or credential_shape.fullmatch(value): yield from parts_of(value)
-        elif ':/' in value or value[:1] in ('{', '['):
-            found:set = set()
-            hide_text(value, found)
-            yield from found
+    name:str, # of a header
+    value:str
+)->set: # of texts
+    "The credentials in a header, under its name, or in a URL or JSON inside it"
+    is_secret, found = is_credential_name(name, True) or value.lower().startswith(('bearer ', 'basic ')), set()
+    hide(value, found, name if is_secret else '')
+    return found
 
-# %% ../nbs/04_secrets.ipynb #37d0e1f2
+# %% ../nbs/04_secrets.ipynb #5c7d8e9f
 def credentials(
     call:Call,
     body:Body|None=None, # of `call`, if it was read already
     norm_pats:tuple=() # `(pattern, replacement)` pairs that were applied to `body`
 )->set: # texts
     "The credentials that `call` carries, wherever they stand, as they are and decoded"
-    found, parts = set(header_credentials(call.headers)), urlsplit(call.url)
-    hide_in_url(call.url, found)
-    shown_url(call.url, found)
-    if '@' in parts.netloc: found.add(base64.b64encode(unquote(parts.netloc.rpartition('@')[0]).encode()).decode())
-    with suppress(RecursionError): hide_body(read_body(call) if norm_pats or body is None else body, found)
+    found = set().union(*(header_credentials(name, value) for name, value in call.headers))
+    found |= read_url(call.url)[1]
+    if norm_pats or body is None: body = read_body(call)
+    with suppress(RecursionError):
+        hide(list(body.left_out), found)
+        hide_body(body, found)
     found |= set(map(normalizer(norm_pats), found)) if norm_pats else set()
-    return {text for text in found if is_strong(text) and not masked.fullmatch(text)}
+    return set(filter(is_strong, found))
 
 # %% ../nbs/04_secrets.ipynb #4959cdb1
 def sent_credentials(
@@ -357,11 +365,13 @@ def in_base64(
 # %% ../nbs/04_secrets.ipynb #28a5b6c7
 @lru_cache(100)
 def all_forms(
-    secrets:frozenset # texts
+    secrets:frozenset, # texts
+    encoded:bool=True # whether base64 counts
 )->tuple: # of texts, the longest first
     "Each way in which one of `secrets` may be written; one that holds another is found with it"
     shortest = [text for text in secrets if not any(other in text for other in secrets if other != text)]
-    return tuple(sorted({form for text in shortest for form in (*spellings(text), *in_base64(text))}, key=len, reverse=True))
+    forms = {form for text in shortest for form in (*spellings(text), *(in_base64(text) if encoded else ()))}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 # %% ../nbs/04_secrets.ipynb #d489c3d4
 def redact(
@@ -386,10 +396,11 @@ def redact_all(
 
 def mentions(
     data:bytes,
-    secrets:Iterable # texts
+    secrets:Iterable, # texts
+    encoded:bool=True # whether base64 counts
 )->bool:
     "Whether one of `secrets` stands in `data`"
-    return any(form.encode('utf-8', 'surrogatepass') in data for form in all_forms(frozenset(secrets)))
+    return any(form.encode('utf-8', 'surrogatepass') in data for form in all_forms(frozenset(secrets), encoded))
 
 # %% ../nbs/04_secrets.ipynb #2bd8e9f0
 def shown_body(
@@ -400,16 +411,17 @@ def shown_body(
     "What `body` holds, without credentials"
     content = hide_body(body, set())
     if body.kind != 'json': return content
-    maybe = any(mark in call.body for mark in (b'://', rb':\/', rb'\u00')) # a URL, or an escape that may hide a letter
-    return redact_all(content, secrets) if maybe or mentions(call.body, secrets) else content
+    marks = [b'://'] * (b'/' in call.body) + [rb':\/', rb'\u00'] * (b'\\' in call.body) # one byte is found much faster than three
+    maybe = any(mark in call.body for mark in marks) # a URL, or an escape that may hide a letter
+    return redact_all(content, secrets) if maybe or mentions(call.body, secrets, False) else content # base64: when it is short
 
 def shown_headers(
     headers:Iterable, # `(name, value)` pairs
     secrets:Iterable # texts
 )->dict:
     "`headers` without credentials; a digest is none"
-    hidden = lambda name, value: value.startswith('sha256:') or not is_credential_name(name, True)
-    return {name: redact(hide_text(value, set()), secrets) if hidden(name, value) else '***' for name, value in headers}
+    name_of = lambda name, value: name if is_credential_name(name, True) and not value.startswith('sha256:') else ''
+    return {name: redact(hide(value, set(), name_of(name, value)), secrets) for name, value in headers}
 
 def shown_request(
     request:dict, # as in the file, where an older release may have left a credential
@@ -439,7 +451,7 @@ def views(
 )->list: # of texts
     "`text` as it is, and as it reads without the escapes of JSON, URLs and HTML that it has"
     found = [text]
-    percent = lambda text: unquote(text) if percent_escape.search(text) else text
+    percent = lambda text: unquote(text) if '%' in text and percent_escape.search(text) else text
     entities = lambda text: html.unescape(text) if '&' in text and entity.search(text) else text
     for undo in (without_backslashes, percent, entities): found += [other for text in found if (other := undo(text)) is not text]
     return found
@@ -467,9 +479,10 @@ def is_minted(
 )->bool:
     "Whether a new credential stands in the field `name` of `holder`"
     text, words = holder[name], readings(name)[0]
-    if not isinstance(text, str) or len(text) < 8 or re.search(r'\s', text) or masked.fullmatch(text): return False
+    if not isinstance(text, str) or len(text) < 8 or len(text.split(None, 1)) > 1: return False
     if credential_shape.fullmatch(text): return True
-    if words in (['token'], ['key'], []) or name == 'value': # a word of many meanings
+    if masked.fullmatch(text): return False
+    if words in (['token'], ['key'], []) or name.lower() == 'value': # a word of many meanings
         expires = len(text) >= 16 and any(other.lower().startswith('expire') for other in holder)
         return expires or (is_credential_name(place) and last_word(place) not in ('token', 'tokens'))
     return is_credential_name(name) and (words[-1] != 'key' or words[-2] in key_kinds)
@@ -495,9 +508,8 @@ def credential_refusal(
     headers:dict # of the answer, those that are kept
 )->str: # empty: it may be recorded
     "Why an answer must not stand in a file that others see"
-    kept = json.dumps(headers).encode()
-    if contains_secret(secrets, body, content_type) or contains_secret(secrets, kept, 'application/json'):
-        return 'it repeats a credential of the request'
-    if name := minted_credential(body) or minted_credential(kept):
+    kept = '\n'.join(headers.values()).encode('utf-8', 'replace')
+    if contains_secret(secrets, body, content_type) or contains_secret(secrets, kept, ''): return 'it repeats a credential of the request'
+    if name := minted_credential(body) or next((name for name in headers if is_minted(name, headers, '')), ''):
         return f"it hands out a credential ({name}), which must not be in a file. Make this call under enable_cachy(mode='off')"
     return ''

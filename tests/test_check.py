@@ -111,6 +111,14 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert check_command([]) == 1 and capsys.readouterr().out.startswith('cachy.jsonl:2: ')
     path.unlink()
     assert check_command([]) == 0 and 'nothing to check' in capsys.readouterr().out
+    monkeypatch.setenv('CI', 'true') # where nothing can replay without it
+    assert check_command([]) == 1 and capsys.readouterr().out == f'{path}: no such file. Is it committed?\n'
+
+@pytest.mark.parametrize('form', ['abcdefg%2Dhij-12', 'abcdefg&#45;hij-12', base64.b64encode(b'You are abcdefg-hij-12!').decode(), r'abcdefg\\u002dhij-12'])
+def test_the_environment_in_other_forms(form, tmp_path):
+    for body, headers in ((f'{{"t": "{form}"}}'.encode(), {}), (b'data: {"d": "' + form[:9].encode() + b'"}\n\ndata: {"d": "' + form[9:].encode() + b'"}\n\n', events)):
+        if '\\' in form and headers: continue # an escape is not cut in two
+        assert found(tmp_path, line_of(body, headers=headers), dict(serviceToken='abcdefg-hij-12'))[0] == [(1, 'the response holds the value of serviceToken')], body
 
 def test_a_key_that_holds_a_word_by_chance_is_found():
     from cachy.check import shapes_in

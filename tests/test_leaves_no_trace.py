@@ -6,8 +6,8 @@ import httpx
 import httpx2
 import pytest
 
-from cachy import core, disable_cachy, enable_cachy
-from cachy.providers import key_variables
+from cachy import CachyMiss, core, disable_cachy, enable_cachy
+from cachy.providers import key_variables, placeholder
 from support.asking import body, local, url
 
 def test_disable_puts_the_very_functions_back():
@@ -77,12 +77,12 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
     with enable_cachy(tmp_path, mode='replay'): assert 'GEMINI_API_KEY' not in os.environ
 
 def test_placeholders(tmp_path, monkeypatch):
-    "In replay mode, and only there, the four keys are set where they are missing, and taken back"
+    "In replay mode, and only there, the keys are set where they are missing, and taken back"
     for name in (*key_variables, 'GOOGLE_API_KEY'): monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
-        assert {name for name in os.environ if name not in before} == {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'LITELLM_RUST'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
+        assert {name for name in os.environ if name not in before} == {*key_variables, 'LITELLM_RUST'} - {'DEEPSEEK_API_KEY'} > {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
         with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before | {'LITELLM_RUST': '0'} # a placeholder would keep `load_dotenv` from setting the real key
         assert 'OPENAI_API_KEY' in os.environ
         os.environ['OPENAI_API_KEY'] = 'set meanwhile'
@@ -92,3 +92,27 @@ def test_placeholders(tmp_path, monkeypatch):
     with enable_cachy(tmp_path, mode='replay'): assert 'GEMINI_API_KEY' not in os.environ
     for mode in ('auto', 'record', 'off'):
         with enable_cachy(tmp_path, mode=mode): assert 'OPENAI_API_KEY' not in os.environ
+
+def test_a_placeholder_does_not_come_back(tmp_path, monkeypatch):
+    "pytest's monkeypatch puts back what it found, also when that is gone meanwhile"
+    monkeypatch.delenv('OPENAI_API_KEY', raising=False)
+    with enable_cachy(tmp_path, mode='replay'), pytest.MonkeyPatch.context() as inner: inner.setenv('OPENAI_API_KEY', 'mine')
+    assert 'OPENAI_API_KEY' not in os.environ
+    with pytest.MonkeyPatch.context() as inner:
+        with enable_cachy(tmp_path, mode='replay'): inner.setenv('OPENAI_API_KEY', 'mine')
+    assert os.environ['OPENAI_API_KEY'] # it came back
+    for mode in ('auto', 'record', 'off'):
+        os.environ['OPENAI_API_KEY'] = placeholder
+        with enable_cachy(tmp_path, mode=mode): assert 'OPENAI_API_KEY' not in os.environ
+
+@pytest.mark.parametrize('mode', ['auto', 'record'])
+def test_a_live_request_with_a_placeholder_says_so(mode, stand_in, tmp_path, caplog):
+    "A client that was made in replay mode keeps the placeholder"
+    asked = dict(headers={'authorization': f'Bearer {placeholder}'}, json=body)
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode=mode) as session, pytest.raises(CachyMiss, match='placeholder .* Set the key'): httpx.post(url(stand_in), **asked)
+    assert stand_in.calls == 0 and session.counts['missed'] == 1 and 'placeholder' in caplog.text and placeholder not in caplog.text
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode=mode): httpx.post(url(stand_in), json=body)
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto'): assert httpx.post(url(stand_in), **asked).extensions['cachy'] == 'replayed' # no call, no key
+    caplog.clear()
+    with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='off'): httpx.post(url(stand_in), **asked)
+    assert "127.0.0.1 carries cachy's placeholder" in caplog.text

@@ -287,3 +287,17 @@ def test_a_miss_fails_its_test_alone(run, pytester, stand_in, runner):
     outcomes, missed = expected[runner]
     result.assert_outcomes(**outcomes)
     assert stand_in.calls == 1 and f'{missed} missed' in summary(result)[0] and 'INTERNALERROR' not in result.stdout.str()
+def test_no_placeholder_outlives_a_test(run, pytester, monkeypatch):
+    "`monkeypatch` puts back what it found, after the session of the test has ended"
+    monkeypatch.delenv('OPENAI_API_KEY', raising=False)
+    pytester.makepyfile("""
+import os, pytest
+@pytest.fixture
+def with_key(monkeypatch, cachy): monkeypatch.setenv('OPENAI_API_KEY', 'mine')
+@pytest.fixture
+def early(monkeypatch): return monkeypatch
+@pytest.mark.cachy(mode='replay')
+def test_one(early, cachy): early.setenv('OPENAI_API_KEY', 'mine')
+def test_two(): assert 'OPENAI_API_KEY' not in os.environ
+""")
+    assert run('-p', 'no:randomly').ret == 0
