@@ -138,7 +138,7 @@ def summarize_request(
     kind, content = body.kind, body.content
     if kind == 'json': short = summarize(map_texts(content, strike) if secrets else content)
     else: short = [text(part) for part in content] if kind == 'multipart' else text(content)
-    url, headers = strike(normalize_url(call.url)), dict(headers_for_key(call.headers))
+    url, headers = strike(normalize_url(call.url)), dict(headers_for_key(call.headers, body))
     request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
