@@ -71,18 +71,19 @@ def test_cut_answers_over_sockets(name, stand_in, tmp_path, cached, caplog):
     whole_ones = 0
     with cached() as session:
         for number, (content_type, body) in enumerate(whole.values()):
-            cuts = [len(body), len(body) // 2, len(body) - 17 - number % 3] if number % 2 else [len(body), len(body) // 3, 1 + number]
-            for i in cuts:
-                if i != len(body) and may_end(body, i): continue
-                packed = pack(body)
-                for chunks, headers in (([body[:i]], {}), ([pack(body[:i])], {'content-encoding': 'gzip'}), ([packed[:i * len(packed) // len(body)]], {'content-encoding': 'gzip'})):
-                    url = served(stand_in, content_type, [chunk for chunk in chunks if chunk], **headers)
+            for i in (len(body), len(body) // 2 + number, max(len(body) - 17 - number % 3, 1)):
+                packed = pack(body)[:i * len(pack(body)) // len(body)]
+                for sent, encoding in ((body[:i], {}), (pack(body[:i]), {'content-encoding': 'gzip'}), (packed, {'content-encoding': 'gzip'})):
+                    came = zlib.decompressobj(31).decompress(sent) if encoding else sent
+                    if not came or may_end(body, len(came)) is None: continue # where a whole answer may end, or none has begun
+                    url = served(stand_in, content_type, [sent], **encoding)
                     try:
                         if (number + i) % 2: plain(name, url, json=dict(n=i))
                         else: streamed(name, url, json=dict(n=i, stream=True))
-                    except Exception as error: assert i != len(body), error # some libraries see that compressed bytes are missing
-                    whole_ones += i == len(body)
-        assert session.counts['recorded'] == whole_ones == len(recordings(tmp_path)) == 3 * len(whole)
+                        whole_ones += may_end(body, len(came))
+                    except Exception as error: assert sent is packed and i < len(body), error # some libraries see that compressed bytes are missing
+                    assert session.counts['recorded'] == whole_ones, (content_type, came)
+        assert whole_ones == len(recordings(tmp_path)) >= 3 * len(whole)
 
 @pytest.mark.parametrize('name', streams)
 def test_unknown_streams_are_recorded_and_not_held(name, stand_in, tmp_path, cached):
@@ -105,7 +106,7 @@ def waited(condition, seconds=3):
 @pytest.mark.parametrize('name', streams)
 def test_large_compressed_answers(name, echo, tmp_path, cached):
     "With a content-length, in pieces of 1 MiB as httpx2 hands them out: one line for the whole, and none for a caller who leaves"
-    body = json.dumps(dict(data=['%040x' % n for n in range(70_000)])).encode()
+    body = json.dumps(dict(data=['%040x' % n for n in range(80_000)])).encode()
     assert len(body) > 3 << 20
     echo.answers[name] = {'content-type': 'application/json', 'content-encoding': 'gzip'}, gzip.compress(body, 1)
     with cached() as session:

@@ -65,9 +65,9 @@ unknown = { # answers of which nothing is known: they are whole when the connect
     'no frames': (aws, b'what is this? no frame at all'), 'mcp': (sse, events(b'event: message\ndata: {"jsonrpc": "2.0", "id": 1, "result": {}}'))}
 
 def may_end(body, i):
-    "Whether `body` is whole where only `body[:i]` is there: blank space alone is missing; None, if a `[DONE]` is, behind what may be the end itself"
-    rest = body[i:].strip(b' \t\r\n')
-    return None if rest and done.endswith(rest) else not rest
+    "Whether `body` is whole where only `body[:i]` is there: blank space alone is missing; None, if a `[DONE]` or a name is, behind what may be the end itself"
+    rest, last_data = body[i:].strip(b' \t\r\n'), body.rfind(b'}\nevent: response.completed') # one provider names its events behind their data
+    return None if rest and (done.endswith(rest) or -1 < last_data < i) else not rest
 
 kinds = { # of real exchanges: in which answers they are
     'json': lambda kind, body: 'application/json' in kind and 200 < len(body) < 3000, 'anthropic': lambda kind, body: 'event-stream' in kind and b'message_start' in body, 'chat': lambda kind, body: 'event-stream' in kind and b'"choices"' in body,
