@@ -1,6 +1,7 @@
 "Whole answers in each format that has an end: made by hand, and real ones where the folder of real exchanges is there."
 import base64
 import json
+import re
 import sys
 from functools import cache
 
@@ -65,9 +66,10 @@ unknown = { # answers of which nothing is known: they are whole when the connect
     'no frames': (aws, b'what is this? no frame at all'), 'mcp': (sse, events(b'event: message\ndata: {"jsonrpc": "2.0", "id": 1, "result": {}}'))}
 
 def may_end(body, i):
-    "Whether `body` is whole where only `body[:i]` is there: blank space alone is missing; None, if a `[DONE]` or a name is, behind what may be the end itself"
+    "Whether `body` is whole where only `body[:i]` is there: blank space alone is missing; None, if whole events, a `[DONE]` or a name are, behind what may be the end itself"
     rest, last_data = body[i:].strip(b' \t\r\n'), body.rfind(b'}\nevent: response.completed') # one provider names its events behind their data
-    return None if rest and (done.endswith(rest) or -1 < last_data < i) else not rest
+    is_finished = b'"choices"' in body and rest.startswith(b'data: ') and re.search(rb'"finish_reason": ?"', body[:i]) and body.count(b'"index": 1') == 0
+    return None if rest and (done.endswith(rest) or -1 < last_data < i or is_finished) else not rest
 
 kinds = { # of real exchanges: in which answers they are
     'json': lambda kind, body: 'application/json' in kind and 200 < len(body) < 3000, 'anthropic': lambda kind, body: 'event-stream' in kind and b'message_start' in body, 'chat': lambda kind, body: 'event-stream' in kind and b'"choices"' in body,
