@@ -218,7 +218,7 @@ def may_matter(
     empty = lambda field: sum(events.count(field + b':' + value) for value in empty_values)
     return not ends and any(count != empty(field) for field in telling_fields if (count := events.count(field)))
 
-# %% ../nbs/03_answer.ipynb #60100249
+# %% ../nbs/03_answer.ipynb #909fd62f
 class Progress:
     "How far a stream has come"
     def __init__(self,
@@ -281,7 +281,7 @@ class Progress:
         body:bytes # all of a stream in AWS's framing
     ):
         "Read all events of `body`"
-        events, self.broken = read_frames(body)
+        (events, self.broken), self.has_events = read_frames(body), True # what is no frame is not known
         for event in events: self.take(event)
     def take_lines(self,
         values:list # parsed JSON
@@ -330,13 +330,14 @@ def body_refusal(
     kind, is_success = content_type.lower(), 200 <= status < 300
     if not progress: (progress := Progress(content_type)).feed(body)
     in_frames, values = 'amazon.eventstream' in kind, None
+    if progress.start and any(word.startswith(progress.start) for word in stream_starts): return 'it ends in the middle of an event'
     if not (progress.splitter.delimiter or in_frames or 'json' in kind or (not kind and json_start.match(body))): return ''
     if not body or body.isspace(): return 'it is empty' if status == 200 and call.method not in ('HEAD',
         'DELETE') and length != '0' else ''
     if in_frames: progress.take_frames(body)
     elif not progress.splitter.delimiter:
         values, is_cut = json_values(body)
-        if is_cut or any(word.startswith(progress.start or b'-') for word in stream_starts): return 'the JSON ends in the middle'
+        if is_cut: return 'the JSON ends in the middle'
         if len(values) < 2: return 'it holds an error' if is_success and any(map(is_error, values)) else ''
         progress.take_lines(values)
     progress.finish()

@@ -64,8 +64,9 @@ def as_text(
     value:str # of a header; `aiohttp` has surrogates for the bytes that are no UTF-8
 )->str: # what other libraries have for these bytes
     "`value` as a text that a file of UTF-8 can hold"
-    try: return value.encode('utf-8') and value
+    try: value.encode('utf-8')
     except UnicodeEncodeError: return value.encode('utf-8', 'surrogateescape').decode('latin-1')
+    return value
 
 # %% ../nbs/05_file.ipynb #453152f8
 def headers_to_keep(
@@ -151,7 +152,7 @@ def summarize_request(
     content = shown_body(call, body, secrets) # before texts are cut, which may be in the middle of a credential
     if body.kind == 'json': short = summarize(content)
     else: short = [text(part) for part in content] if body.kind == 'multipart' else text(content)
-    url, headers = redact(shown_url(call.url), secrets), shown_headers(headers_for_key(call.headers), secrets)
+    url, headers = redact(shown_url(call.url), secrets), shown_headers(headers_for_key(call.headers, body), secrets)
     request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 

@@ -39,6 +39,8 @@ def check_options(doms, hdrs, errors, norm_pats, ignore): # of `enable_cachy`
             ('ignore', ignore, 'dotted paths')):
         if isinstance(value, (str, int)) or (value is None and name != 'hdrs'):
             raise ValueError(f'{name} is just {value!r}. Give a tuple of {kind}: {name}=({value!r},).')
+    if not all(isinstance(path, str) and path for path in ignore): raise ValueError(
+        f"ignore must be dotted paths, such as ('user', 'metadata.run_id', 'messages.*.id'), not {ignore!r}.")
     try: normalizer(norm_pats)('')
     except (TypeError, ValueError, re.error) as error: raise ValueError(
         f"norm_pats must be pairs of a pattern and its replacement, such as ((r'/tmp/\\w+', '/tmp/X'),): {error}") from error

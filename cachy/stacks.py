@@ -192,14 +192,17 @@ class TeeFile(PieceFile):
     )->bool: # whether what has come so far may be handed on
         "Have `data` taken down, and the whole answer recorded where this was its end"
         if self.lost: return True
-        try: piece = data if not self.decoder else self.decoder.decompress(data) if data else self.decoder.flush()
+        at_end = self.missing == 0 if data else self.missing != 0 # is told once; few callers ask again where the length is known
+        try:
+            piece = self.decoder.decompress(data) if self.decoder and data else data
+            if self.decoder and at_end: piece += self.decoder.flush()
         except Exception as error: # not ours to judge: the caller may want the raw bytes
             self.recorder.abort(error)
             self.lost = True
             return True
         ready = self.recorder.feed(piece) if piece else not self.held
         if not data and self.missing: self.recorder.abort(EOFError())
-        elif not data or (self.missing == 0 and not self.decoder): self.recorder.finish() # decoders may hold something back
+        elif not data or self.missing == 0: self.recorder.finish()
         return ready
 
 def decoder_of(

@@ -40,10 +40,10 @@ async def by_aiohttp(url, **options):
     async with aiohttp.ClientSession() as client, client.request(options.pop('method', 'POST'), url, **options) as response:
         async for piece in response.content.iter_any(): yield piece
 
-def lm15_request(url, json=None, method='POST', headers=(), **options):
+def lm15_request(url, json=None, method='POST', headers=(), body=b'', **options):
     from lm15.transports import TransportRequest
     fields = [('content-type', 'application/json')] * (json is not None) + list(dict(headers).items())
-    return TransportRequest(method, str(httpx.URL(url)), fields, b'' if json is None else dumps(json).encode(), **options)
+    return TransportRequest(method, str(httpx.URL(url)), fields, body if json is None else dumps(json).encode(), **options)
 
 def by_lm15(url, **options):
     from lm15.transports import StdlibTransport

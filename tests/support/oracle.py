@@ -53,22 +53,39 @@ def linked(body):
         if isinstance(holder[field], str) and holder[field] in both: holder[field] = Link(numbers.setdefault(holder[field], len(numbers)))
     return body
 
+says_nothing = {'x-portkey-trace-id', 'x-portkey-api-key', 'helicone-session-id', 'cf-aig-event-id', 'x-amzn-sagemaker-inference-id', 'azureml-model-session'} # of those that the tests send
+
+def counting(body):
+    "`body` without the fields that do not count"
+    if not isinstance(body, dict): return body
+    body = {name: value for name, value in body.items() if name not in ('prompt_cache_key', 'safety_identifier')}
+    for name, fields in (('mcp_servers', ('authorization_token',)), ('tools', ('headers', 'authorization'))):
+        strip = lambda item, fields=fields: {inner: value for inner, value in item.items() if inner not in fields} if isinstance(item, dict) else item
+        if isinstance(body.get(name), list): body[name] = [strip(item) for item in body[name]]
+        elif isinstance(body.get(name), dict): body[name] = {inner: strip(item) for inner, item in body[name].items()}
+    return body
+
 def oracle(request):
     parts, content, headers = urlsplit(str(request.url)), request.content, {name.lower(): value for name, value in request.headers.items()}
     secret = {'api_key', 'api-key', 'access_token', 'sig', 'signature'} | ({'key'} if f'.{parts.hostname}'.endswith('.googleapis.com') else set())
     pairs = [pair.split('=', 1) if '=' in pair else [pair] for pair in parts.query.split('&') if parts.query]
     pairs = [pair for pair in pairs if unquote_plus(pair[0]).lower() not in secret and not unquote_plus(pair[0]).lower().startswith('x-amz-')]
     by_name = frozenset((name, tuple(tuple(pair) for pair in pairs if pair[0] == name)) for name in {pair[0] for pair in pairs})
-    counting = {'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'x-goog-upload-command', 'x-goog-upload-offset', 'x-portkey-virtual-key', 'x-amzn-bedrock-guardrailidentifier'}
-    kept = {name: value for name, value in headers.items() if name in counting}
-    asked = {part.split(';')[0].strip() for part in headers.get('accept', '').lower().split(',')}
-    if asked - {'', '*/*', 'application/json', 'text/event-stream'}: kept['accept'] = headers['accept']
+    exact = {'anthropic-beta', 'anthropic-version', 'openai-beta', 'range', 'content-range', 'content-encoding', 'prefer', 'x-http-method-override', 'extra-parameters', 'x-goog-fieldmask', 'x-amz-target'}
+    families = ('x-dashscope-', 'x-goog-upload-', 'x-amzn-bedrock-', 'x-amzn-sagemaker-', 'x-portkey-', 'helicone-', 'cf-aig-', 'azureml-')
+    kept = {name: value for name, value in headers.items() if (name in exact or name.startswith(families)) and name not in says_nothing}
     content_type = headers.get('content-type', '')
-    body = 'bytes', content
+    body = ('bytes', content, re.sub(' *([;=]) *', r'\1', content_type.strip().lower())) if content else ('bytes', b'')
     if boundary := re.search(r'^multipart/.*boundary="?([^";,]+)', content_type): body = 'parts', tuple((b'\r\n' + content).split(b'\r\n--' + boundary[1].encode()))
+    asks_for_events = False
     if 'json' in content_type:
-        try: body = 'json', frozen(linked(json.loads(content)))
+        try:
+            parsed = json.loads(content)
+            asks_for_events = isinstance(parsed, dict) and bool(parsed.get('stream'))
+            body = 'json', frozen(linked(counting(parsed)))
         except ValueError: pass
+    asked = {part.split(';')[0].strip() for part in headers.get('accept', '').lower().split(',')}
+    if asked - {'', '*/*', 'application/json', 'text/event-stream'} or (asked == {'text/event-stream'} and not asks_for_events): kept['accept'] = headers['accept']
     host = (parts.hostname or '', parts.port)
     return request.method, parts.scheme, host, parts.path or '/', by_name, frozenset(kept.items()), body
 
