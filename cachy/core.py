@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property, lru_cache, partial, wraps
+from importlib.machinery import ModuleSpec
 from traceback import walk_stack
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
 from .settings import Environment, check_options, choose_mode
-from .streams import Tee, build_response, library_of, stream_class
+from .streams import Tee, add_password, build_response, hold, library_of, stream_class
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -365,7 +366,8 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
         return self.look_again(leader)
     async def __aenter__(self):
-        self.is_async, self.recording = True, self.find()
+        self.is_async = True
+        self.recording = self.find()
         if self.pending: await self.settle()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
@@ -513,16 +515,18 @@ def tee_response(
 def read_ahead(request, session:Session, library)->bool: # whether that is all of it
     "Read the body of `request`, but no more of one that can be sent only once than is ever recorded"
     if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
-        request.stream = stream_class(ReadAhead, library)(request.stream)
-        if not request.stream.fetch(): return False
+        request.stream = body = stream_class(ReadAhead, library)(request.stream)
+        if not body.fetch(): return False
+        hold(library, request, body)
     request.read()
     return True
 
 async def read_ahead_async(request, session:Session, library)->bool: # whether that is all of it
     "As `read_ahead`"
     if session.mode != 'replay' and not isinstance(request.stream, library.ByteStream):
-        request.stream = stream_class(ReadAhead, library)(request.stream)
-        if not await request.stream.fetch_async(): return False
+        request.stream = body = stream_class(ReadAhead, library)(request.stream)
+        if not await body.fetch_async(): return False
+        hold(library, request, body)
     await request.aread()
     return True
 
@@ -552,6 +556,7 @@ def wrap_send(library, original): # the module, and `send` of its sync client cl
         if not session or self.is_closed or not isinstance(request.stream, library.SyncByteStream):
             return original(self, request, **options)
         stream, hooks = options.pop('stream', False), self.event_hooks['request']
+        if hooks: add_password(library, self, request, options)
         for hook in hooks: hook(request)
         if hooks: request.extensions['cachy'], url = 'hooks called', str(request.url)
         if not read_ahead(request, session, library):
@@ -592,6 +597,7 @@ def wrap_async_send(library, original): # the module, and `send` of its async cl
         if not session or self.is_closed or not isinstance(request.stream, library.AsyncByteStream):
             return await original(self, request, **options)
         stream, hooks = options.pop('stream', False), self.event_hooks['request']
+        if hooks: add_password(library, self, request, options)
         for hook in hooks: await hook(request)
         if hooks: request.extensions['cachy'], url = 'hooks called', str(request.url)
         if not await read_ahead_async(request, session, library):
@@ -725,13 +731,23 @@ def register(
 
 # %% ../nbs/00_core.ipynb #2be6d707
 def patch_module(name:str): # one of `registered`, imported already
-    "Have a module patched"
+    "Have a module patched, now or once it is whole"
     function = registered[name]
+    import_hook.unfinished.discard(name)
     try:
         if isinstance(function, str): function = pkgutil.resolve_name(function)
         function(sys.modules[name], patcher.replace)
     except Exception as error:
-        warn_once(patcher.told, f'Calls through {name} go past the cache: it cannot be patched ({error!r}).')
+        if import_hook.wait_for(name): return
+        warn_once(patcher.told, f'Calls through {name} go past the cache: it cannot be patched ({error!r}).', name)
+
+class UnfinishedSpec(ModuleSpec):
+    "The spec of a module that is being imported, and cannot be patched before it is whole"
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name != '_initializing' or value: return
+        self.__class__ = ModuleSpec
+        if sessions and self.name in sys.modules: patch_module(self.name)
 
 class Loader:
     "Loads a module as `loader` does, then has it patched"
@@ -744,7 +760,16 @@ class Loader:
 
 class ImportHook:
     "Finds nothing itself, but learns what is imported"
+    def __init__(self): self.unfinished:set = set() # names of modules that could not be patched yet
+    def wait_for(self, name:str)->bool: # whether that module is being imported at this moment
+        "Have a module patched when it is whole"
+        self.unfinished.add(name)
+        spec = getattr(sys.modules[name], '__spec__', None)
+        if not (isinstance(spec, ModuleSpec) and getattr(spec, '_initializing', False)): return False
+        if type(spec) is ModuleSpec: spec.__class__ = UnfinishedSpec
+        return True
     def find_spec(self, name, path=None, target=None):
+        for other in self.unfinished & sys.modules.keys(): patch_module(other)
         if name not in registered: return None
         others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec')]
         spec = next((spec for finder in others if (spec := finder.find_spec(name, path, target))), None)

@@ -364,6 +364,11 @@ class ReadAhead:
         self.parts, self.limit = parts, self.limit if limit is None else limit
         self.ahead, self.size = [], 0 # what was read; how many bytes
         self.rest:Any = None # an iterator of what was not
+        self.given = False # whether it gave them once
+    def give(self)->tuple: # what was read, and then what else
+        "What there is to give; a second time it is up to `parts`"
+        given, self.given = self.given, True
+        return ([], self.parts) if given else (self.ahead, self.rest)
     def add(self, part)->bool: # whether that is enough
         "Remember `part`"
         self.ahead += [data] if (data := part.encode() if isinstance(part, str) else bytes(part)) else []
@@ -383,9 +388,11 @@ class ReadAhead:
         self.rest = None
         return True
     def __iter__(self):
-        yield from self.ahead
-        yield from self.rest or ()
+        ahead, rest = self.give()
+        yield from ahead
+        if rest is not None: yield from rest
     async def __aiter__(self):
-        for part in self.ahead: yield part
-        if self.rest:
-            async for part in self.rest: yield part
+        ahead, rest = self.give()
+        for part in ahead: yield part
+        if rest is None: return
+        async for part in rest: yield part

@@ -357,7 +357,7 @@ def wrap_adapter_send(
             if exchange.recording:
                 answer = urllib3_answer(exchange.recording, request.method, request.url, False)
                 response = self.build_response(request, answer)
-            if not stream and isinstance(response.raw._fp, TeeFile): fetch(response.raw)
+            if not stream and isinstance(getattr(response.raw, '_fp', None), TeeFile): fetch(response.raw)
             return response
     return send
 
@@ -491,7 +491,7 @@ async def payload_bytes(
     if getattr(payload, '_iter', None): # an async iterable
         is_whole = await (ahead := ReadAhead(payload._iter, limit)).fetch_async()
         payload._iter = aiter(ahead)
-        if not is_whole: return None
+        return b''.join(ahead.ahead) if is_whole else None
     written = Written()
     try: await written.write(await payload.as_bytes())
     except TypeError: await payload.write(written) # made by `aiohttp.streamer`: it can only write
