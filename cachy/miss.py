@@ -447,7 +447,9 @@ def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12'
     names += [f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}" for frame in frames[own:own + 1]]
     return ' for '.join(names) or f'the thread {threading.current_thread().name}'
 
-# %% ../nbs/06_miss.ipynb #9510c508
+# %% ../nbs/06_miss.ipynb #6e134a26
+http_libraries = ('httpx', 'httpx2', 'requests', 'urllib3', 'aiohttp') # all others might retry
+
 def is_worker(frame)->bool:
     "Whether `frame` is that of a worker of a pool"
     return frame.f_code.co_name == 'worker' and package_of(frame) == 'multiprocessing'
@@ -456,8 +458,8 @@ def worker_bases()->tuple: # empty in most places
     "What a miss must be too for the worker of a pool to catch it, if one is running"
     frames = callers()
     place = next((i for i, frame in enumerate(frames) if is_worker(frame)), None)
-    between = {package_of(frame) for frame in frames[:place] if is_installed(frame)} # the HTTP library, and others
-    return (Exception,) if place is not None and len(between) < 2 else ()
+    between = {package_of(frame) for frame in frames[:place] if is_installed(frame)}
+    return (Exception,) if place is not None and between.issubset(http_libraries) else ()
 
 @lru_cache
 def with_bases(
