@@ -1,5 +1,5 @@
 """Rounds of what once hung or broke the run: pools, forks, anyio's tests, patches that are wiped away, folders that are removed. Each round
-begins with a new folder; one that fails, or takes longer than two seconds, ends with exit code 1: `python tools/rounds.py [20 [SCENE ...]]`."""
+begins with a new folder; one that fails, or takes longer than it may, ends with exit code 1: `python tools/rounds.py [20 [2 [SCENE ...]]]`."""
 import concurrent.futures
 import logging
 import multiprocessing
@@ -21,8 +21,6 @@ import pytest
 
 from cachy import CachyMiss, enable_cachy
 from cachy.standin import StandIn
-
-most_seconds = 2 # of a round
 
 def ask(text):
     "An answer; over plain `httpx`"
@@ -143,7 +141,7 @@ def removed_folders(folder):
 
 scenes = (pools, executors, forks, anyio_tests, wiped_patches, removed_folders)
 
-def main(rounds=20, *names):
+def main(rounds=20, most_seconds=2, *names):
     "Print the seconds of each scene in each round; of those called `names`, or of all"
     logging.disable(logging.CRITICAL)
     sys.path.insert(0, str(Path(__file__).parent))
@@ -164,6 +162,6 @@ def main(rounds=20, *names):
             assert server.calls <= calls + allowed, f'{server.calls - calls} calls in round {number}'
             slowest = max(slowest, sum(seconds.values()))
             print(f'{number:3}', *(f'{scene} {time:.2f}' for scene, time in seconds.items()), f'= {sum(seconds.values()):.2f} s', flush=True)
-    return f'the slowest round took {slowest:.2f} s' if slowest > most_seconds else None
+    return f'the slowest round took {slowest:.2f} s' if slowest > float(most_seconds) else None
 
 if __name__ == '__main__': sys.exit(main(*sys.argv[1:]))
