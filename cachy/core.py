@@ -799,6 +799,8 @@ def renew_locks():
     for session in {*sessions, *(session.replaced for session in sessions)} - {None}:
         session.lock, session.leaders, session.file.lock = threading.Lock(), {}, threading.RLock()
         session.file.reset()
+    for part in vars(Question).values(): # before Python 3.12 all questions share one lock for each part
+        if isinstance(part, cached_property): vars(part).update(lock=threading.RLock())
 
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_locks) # not on Windows
 

@@ -66,7 +66,9 @@ def check(
     session = session_against(name.strip('[]'))
     if session and is_guarded(name, number, session.doms): ring(session, door, f'//{name}:{number}', repair())
 
-# %% ../nbs/15_guard.ipynb #bff6e954
+# %% ../nbs/15_guard.ipynb #3ac0e736
+passive = 1 # `socket.AI_PASSIVE`
+
 class CheckedText(str): "A host that was checked"
 class CheckedBytes(bytes): "A host that was checked"
 
@@ -77,7 +79,8 @@ def wrap_lookup(
     @wraps(original)
     def look_up(*args, **options):
         host, port = args[0] if args else options.get('host'), args[1] if len(args) > 1 else options.get('port')
-        if not isinstance(host, (CheckedText, CheckedBytes)): check('the look-up of its address', host, port)
+        flags = args[5] if len(args) > 5 else options.get('flags', 0)
+        if not isinstance(host, (CheckedText, CheckedBytes)) and not flags & passive: check('the look-up of its address', host, port)
         return original(*args, **options)
     return look_up
 
@@ -87,7 +90,7 @@ def wrap_loop_lookup(
     "The function that stands in for `original`"
     @wraps(original)
     async def getaddrinfo(self, host, port, **options):
-        check('the look-up of its address', host, port)
+        if not options.get('flags', 0) & passive: check('the look-up of its address', host, port)
         if isinstance(host, (str, bytes)): host = (CheckedText if isinstance(host, str) else CheckedBytes)(host)
         return await original(self, host, port, **options)
     return getaddrinfo

@@ -451,17 +451,26 @@ def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12'
     names += [f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}" for frame in frames[own:own + 1]]
     return ' for '.join(names) or f'the thread {threading.current_thread().name}'
 
-# %% ../nbs/06_miss.ipynb #9510c508
+# %% ../nbs/06_miss.ipynb #b9290f65
+http_libraries = ('httpx', 'httpx2', 'requests', 'urllib3', 'aiohttp') # all others might retry
+
 def is_worker(frame)->bool:
     "Whether `frame` is that of a worker of a pool"
     return frame.f_code.co_name == 'worker' and package_of(frame) == 'multiprocessing'
 
-def worker_bases()->tuple: # empty in most places
-    "What a miss must be too for the worker of a pool to catch it, if one is running"
+def is_callback()->bool:
+    "Whether a callback of an event loop is running, and no task"
+    asyncio = sys.modules.get('asyncio')
+    try: return asyncio is not None and asyncio.current_task() is None
+    except RuntimeError: return False # no loop is running
+
+def caught_bases()->tuple: # empty in most places
+    "What a miss must be too for those to catch it who hand it on: a callback, or the worker of a pool"
+    if is_callback(): return (Exception,)
     frames = callers()
     place = next((i for i, frame in enumerate(frames) if is_worker(frame)), None)
-    between = {package_of(frame) for frame in frames[:place] if is_installed(frame)} # the HTTP library, and others
-    return (Exception,) if place is not None and len(between) < 2 else ()
+    between = {package_of(frame) for frame in frames[:place] if is_installed(frame)}
+    return (Exception,) if place is not None and between.issubset(http_libraries) else ()
 
 @lru_cache
 def with_bases(
@@ -474,10 +483,10 @@ def with_bases(
     reduce = lambda self: (cls, self.args, vars(self))
     return type(cls.__name__, (cls, *bases), {'__module__': cls.__module__, '__reduce__': reduce})
 
-# %% ../nbs/06_miss.ipynb #f0c7d96d
+# %% ../nbs/06_miss.ipynb #608f5afe
 def fitting(
     cls:type, # of a miss
     also:tuple # classes that a test runner wants it to be, too
 )->type:
     "`cls` as whoever runs the program can deal with it"
-    return with_bases(cls, (*also, *worker_bases()))
+    return with_bases(cls, (*also, *caught_bases()))

@@ -7,7 +7,7 @@ import ssl
 import threading
 import timeit
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from time import sleep
 from unittest import mock
 
@@ -191,6 +191,28 @@ print(socket.getaddrinfo.__module__, 'connect' in vars(socket.socket))'''
     lines = python('-c', code, tmp_path).stdout.splitlines()
     assert [line.partition('.com is called past the cache, through the look-up of its address, by __main__, line')[0] for line in lines] == ['api.openai', 'api.openai', 'socket False']
 
+def test_who_listens_does_not_call(tmp_path):
+    "A server of one's own, at an address that is cached"
+    import http.server
+    from contextlib import closing
+    with closing(socket.create_server(('localhost', 0))) as free: port = free.getsockname()[1]
+    async def listen():
+        async with await asyncio.start_server(print, 'localhost', port): pass
+        async with await anyio.create_tcp_listener(local_host='localhost', local_port=port): pass
+    with enable_cachy(tmp_path, doms=(f'localhost:{port}', f'127.0.0.1:{port}'), mode='replay'):
+        asyncio.run(listen())
+        http.server.ThreadingHTTPServer(('localhost', port), http.server.BaseHTTPRequestHandler).server_close()
+
+def test_uvloop_with_tls(listener, tmp_path):
+    "It looks addresses up in C, but begins TLS in Python"
+    uvloop = pytest.importorskip('uvloop', reason='optional: uvloop is not installed; all is well without it')
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(), mounts={}) as client: await client.get('https://api.example.com')
+    async def connect(): await asyncio.open_connection('127.0.0.1', listener.port, ssl=ssl.create_default_context(), server_hostname='api.example.com')
+    with enable_cachy(tmp_path, doms=('api.example.com',), mode='replay'), uvloop_runner(uvloop) as run:
+        with pytest.raises(CachyMiss, match='through TLS'): run(connect())
+        with pytest.raises(CachyMiss, match='no recording'): run(ask())
+
 @libraries
 @pytest.mark.parametrize('is_async', [False, True], ids=['sync', 'async'])
 def test_what_cachy_sends_or_lets_through_does_not_ring(library, is_async, stand_in, tmp_path, caplog):
@@ -296,6 +318,13 @@ def test_an_ordinary_call_costs_the_same(tmp_path):
     def seconds(): return min(timeit.repeat(lambda: socket.getaddrinfo('127.0.0.1', 80), number=100, repeat=20)) / 100
     without = seconds()
     with enable_cachy(tmp_path, mode='replay'): assert seconds() < without + 50e-6
+
+@contextmanager
+def uvloop_runner(uvloop):
+    "Runs coroutines on a loop of uvloop"
+    loop = uvloop.new_event_loop()
+    try: yield loop.run_until_complete
+    finally: loop.close()
 
 # telemetry
 

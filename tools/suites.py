@@ -38,7 +38,8 @@ def pytest_configure(config):
 
 def tell_blockbuster():
     "Have blockbuster, if the suite runs under it, tolerate the look-up of a recording on the event loop"
-    try: from blockbuster import BlockBuster
+    try:
+        from blockbuster import BlockBuster
     except ImportError: return
     activate = BlockBuster.activate
     def tolerant(self):
