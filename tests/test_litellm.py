@@ -3,6 +3,7 @@ Such a part is a function `scene_…` of `support.litellm_scenes`, which a `Play
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import uuid
 
 import pytest
 
-from support import environment, root
+from support import environment, root, tool_ids
 from support.litellm_calls import Player, compare, exceptions, replay_keys, settings, unexpected
 from support.litellm_scenes import proxy_key, streamed
 from support.providers import provider_server
@@ -55,11 +56,26 @@ def one_after_the_other(body):
 def test_agent_loops_replay(replayed):
     first, second = (scenes['scene_agents'] for scenes in replayed[:2])
     assert set(second['counts']) == {'replayed'} # no call was made, nothing missed
-    for name, (said, _) in first['loops'].items():
+    for name, (said, ids) in first['loops'].items():
         assert [text.split()[0] for text in said[:2]] == ['weather', 'population'] and len(said) == 3, name
-        assert said == second['loops'][name][0], name
-    random = {name.rpartition(' ')[0] for name, (_, ids) in first['loops'].items() if ids != second['loops'][name][1]}
-    assert {'gemini/gemini-2.5-flash', 'ollama_chat/llama3.2'} <= random # else this would test nothing
+        assert [said, ids] == second['loops'][name], name
+        assert len(set(ids)) == 2, name
+
+def test_ids_of_tool_calls_that_litellm_makes_up(players, tmp_path):
+    "The same in each process, and different between calls, even if the same is called twice with the same arguments"
+    recorder, replayer, _ = players
+    with provider_server() as server:
+        server.routes[:0] = tool_ids.routes
+        first, off = (recorder.play('tool_ids', tmp_path, server.server.server_port, mode) for mode in ('auto', 'off'))
+    second = replayer.play('tool_ids', tmp_path, mode='replay')
+    assert first['seen'] == second['seen'] and set(second['counts']) == {'replayed'}
+    for name, turns in first['seen'].items():
+        count, ids = tool_ids.models[name.split()[0]][0], [name for turn in turns for name in turn]
+        assert [len(turn) for turn in turns] == [count, count] and len({*ids}) == 2 * count, (name, turns)
+        assert not {*ids} & {name for turn in off['seen'][name] for name in turn}, 'LiteLLM makes none up here, so nothing is tested'
+        for mine, theirs in zip(ids, [name for turn in off['seen'][name] for name in turn], strict=True):
+            assert re.sub('[0-9a-f]{2,}', '', mine) == re.sub('[0-9a-f]{2,}', '', theirs) and len(mine) == len(theirs) # the form stays
+    assert all('__thought__c2lnbmVk' in first['seen'][f'gemini/twins {way}'][0][1] for way in tool_ids.all_ways)
 
 def test_prompt_caching_and_cost(replayed):
     first, second = (scenes['scene_prompt_caching'] for scenes in replayed[:2])
@@ -168,12 +184,18 @@ methods = ('__init__', '__setattr__')
 bridge = 'litellm.responses.litellm_completion_transformation'
 
 def own_methods():
+    import fastuuid
+    import litellm.utils
+    from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
     from litellm.responses.litellm_completion_transformation import streaming_iterator, transformation
+    from litellm.rust_bridge import runtime
     from litellm.types import utils
 
     from cachy.providers import stable_values
     modules = (streaming_iterator, transformation)
     seen = {(module.__name__, name): vars(module).get(name) for module in modules for name in ('uuid', 'time')}
+    places = (uuid, 'uuid4'), (fastuuid, 'uuid4'), (litellm.utils, 'post_call_processing'), (CustomStreamWrapper, 'chunk_creator'), (runtime, 'attempt'), (runtime, 'aattempt')
+    seen |= {(owner.__name__, name): vars(owner)[name] for owner, name in places}
     return seen | {(name, method): vars(getattr(utils, name)).get(method) for name in stable_values for method in methods}
 
 def test_undone_exactly(tmp_path):
