@@ -1,5 +1,6 @@
 """LiteLLM over real sockets. Most of it runs in processes of its own: one records, and the next replays with the stand-in stopped.
 Such a part is a function `scene_…` of `support.litellm_scenes`, which a `Player` runs."""
+import asyncio
 import importlib.util
 import json
 import os
@@ -111,7 +112,7 @@ def test_two_processes_print_the_same(players):
     rows, made, first, second = compare(*players[:2])
     assert unexpected(rows) == []
     equal = [(provider, call) for provider, call, outcome, _ in rows if outcome == 'equal']
-    assert len(equal) >= 220
+    assert len(equal) >= 340
     for call in {call for _, call, *_ in rows}: assert sum(name == call for _, name in equal) >= 2, call
     assert 0 < made == first['recorded'] and set(second) == {'replayed'}
     assert all(reason for reason in exceptions.values())
@@ -162,6 +163,56 @@ def test_proxy(players, tmp_path):
     assert stream_headers['x-litellm-call-id'] != headers['x-litellm-call-id']
     assert ''.join(chunk['choices'][0]['delta'].get('content') or '' for chunk in chunks) == 'Hello from the proxy'
     assert proxy_key not in (tmp_path/'cachy.jsonl').read_text()
+
+# --- the compiled core ---
+
+def compiled_calls(server):
+    "What runs in LiteLLM's compiled core at all times, sync and async: name, provider, function"
+    import litellm
+    document = dict(model='mistral/mistral-ocr-latest', document=dict(type='document_url', document_url='https://a.example/a.pdf'), api_key='none', api_base=f'{server.url}/v1')
+    audio = dict(model='bedrock/amazon.nova-sonic-v1:0', file=('a.wav', b'RIFF0000WAVE'), aws_access_key_id='none', aws_secret_access_key='none', aws_region_name='us-east-1')
+    return [('ocr', 'mistral', lambda: litellm.ocr(**document)), ('ocr', 'mistral', lambda: asyncio.run(litellm.aocr(**document))),
+        ('transcription', 'bedrock', lambda: litellm.transcription(**audio)), ('transcription', 'bedrock', lambda: asyncio.run(litellm.atranscription(**audio)))]
+
+def test_what_runs_compiled_is_refused_in_replay_mode_and_said_once_in_others(stand_in, cached, caplog):
+    stand_in.routes.insert(0, ('POST', '/ocr$', lambda handler, body: dict(pages=[dict(index=0, markdown='read')], model='m', usage_info=dict(pages_processed=1))))
+    from cachy import CachyMiss, live
+    for number, (route, provider, call) in enumerate(compiled_calls(stand_in)):
+        with cached('replay'):
+            with pytest.raises(CachyMiss, match=f"LiteLLM's compiled core calls {provider} past the cache .{route}, model .*mode 'replay' forbids them") as miss: call()
+            assert 'test_litellm, line' in str(miss.value) or number % 2 # who asks, in sync code
+        assert stand_in.calls == 0
+    for read, (_, provider, call) in enumerate(compiled_calls(stand_in)[:2], 1):
+        caplog.clear()
+        with cached() as session:
+            assert call().pages[0].markdown == call().pages[0].markdown == 'read'
+            assert caplog.text.count(f"LiteLLM's compiled core calls {provider} past the cache") == 1 and session.counts['past the cache'] == 2
+        assert stand_in.calls == 2 * read and caplog.text.count('past the cache') == 1
+    with cached('replay'), live(): compiled_calls(stand_in)[0][2]()
+    with cached('off'): compiled_calls(stand_in)[0][2]()
+    assert stand_in.calls == 6 and caplog.text.count('past the cache') == 1
+
+def test_the_compiled_core_is_off_where_it_can_be(stand_in, cached, monkeypatch):
+    from litellm.anthropic_interface.messages import acreate
+    monkeypatch.setenv('LITELLM_RUST', '1')
+    def ask(): return asyncio.run(acreate(model='anthropic/claude-sonnet-4-5', max_tokens=9, messages=[dict(role='user', content='Hi')], api_key='none', api_base=stand_in.url))
+    ask()
+    assert stand_in.calls == 1
+    with cached(): first = ask()
+    with cached('replay') as session: assert ask() == first and session.counts == dict(replayed=1) and os.environ['LITELLM_RUST'] == '0'
+    assert stand_in.calls == 2 and os.environ['LITELLM_RUST'] == '1'
+
+@pytest.mark.parametrize('before', [None, '0', '1'])
+def test_the_switch_is_put_back(before, cached, monkeypatch):
+    monkeypatch.delenv('LITELLM_RUST', raising=False)
+    if before: monkeypatch.setenv('LITELLM_RUST', before)
+    with cached('off'): assert os.environ.get('LITELLM_RUST') == before
+    with cached():
+        with cached('replay'): assert os.environ['LITELLM_RUST'] == '0'
+        assert os.environ['LITELLM_RUST'] == '0'
+    assert os.environ.get('LITELLM_RUST') == before
+    with cached(): os.environ['LITELLM_RUST'] = 'theirs'
+    assert os.environ['LITELLM_RUST'] == 'theirs'
 
 # --- hosts: what LiteLLM itself says ---
 
