@@ -321,7 +321,8 @@ async def wait_for(event, seconds:float):
 def mark_span(key:str): # of a replay
     "Say on the current span of OpenTelemetry that the answer is a replay, if somebody has imported that"
     trace = sys.modules.get('opentelemetry.trace')
-    if trace and hasattr(trace, 'get_current_span'): trace.get_current_span().set_attributes({'cachy.replayed': True, 'cachy.key': key})
+    if hasattr(trace, 'get_current_span'): # it may be half imported
+        trace.get_current_span().set_attributes({'cachy.replayed': True, 'cachy.key': key})
 
 class Question:
     "What is asked in a session; each part is worked out once, and only if somebody needs it"
@@ -683,7 +684,9 @@ class Loader:
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
         self.loader.exec_module(module)
-        if sessions: patch_module(self.name)
+        if not sessions: return
+        patch_module(self.name)
+        environment.sync(sessions[-1].mode)
 
 class ImportHook:
     "Finds nothing itself, but learns what is imported"
@@ -702,13 +705,14 @@ class Environment:
     def __init__(self):
         self.before:dict = {} # name: what it held, None if it was not set, and what it holds now
     def sync(self, mode:str|None): # of the last session; None: there is none
-        "Take back what was set before, and set what `mode` asks for: missing API keys in 'replay'"
+        "Take back what was set before, and set what `mode` asks for"
         for name, (before, ours) in self.before.items():
             if os.environ.get(name) != ours: continue # somebody has set the real one
             if before is None: del os.environ[name]
             else: os.environ[name] = before
         is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
-        wanted = compiled_switches.copy() if mode not in (None, 'off') else {}
+        is_on = mode not in (None, 'off')
+        wanted = dict(switch for module, switch in compiled_switches.items() if is_on and module in sys.modules)
         if mode == 'replay': wanted.update((name, placeholder) for name in key_variables if not is_set(name))
         self.before = {name: (os.environ.get(name), ours) for name, ours in wanted.items()}
         os.environ.update(wanted)

@@ -63,6 +63,7 @@ def test_wrapper_of_somebody_else_stays_and_works(stand_in, tmp_path):
 def test_placeholders_come_and_go(monkeypatch, tmp_path):
     names = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
     for name in names + ('GOOGLE_API_KEY',): monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, 'litellm', raising=False) # whose compiled core is switched off by a variable, too
     monkeypatch.setenv('OPENAI_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
@@ -79,6 +80,7 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
 def test_placeholders(tmp_path, monkeypatch):
     "In replay mode, and only there, the four keys are set where they are missing, and taken back"
     for name in (*key_variables, 'GOOGLE_API_KEY'): monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, 'litellm', raising=False)
     monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):

@@ -204,6 +204,7 @@ def test_the_compiled_core_is_off_where_it_can_be(stand_in, cached, monkeypatch)
 
 @pytest.mark.parametrize('before', [None, '0', '1'])
 def test_the_switch_is_put_back(before, cached, monkeypatch):
+    import litellm # noqa: F401 # without it nothing is set
     monkeypatch.delenv('LITELLM_RUST', raising=False)
     if before: monkeypatch.setenv('LITELLM_RUST', before)
     with cached('off'): assert os.environ.get('LITELLM_RUST') == before
@@ -213,6 +214,20 @@ def test_the_switch_is_put_back(before, cached, monkeypatch):
     assert os.environ.get('LITELLM_RUST') == before
     with cached(): os.environ['LITELLM_RUST'] = 'theirs'
     assert os.environ['LITELLM_RUST'] == 'theirs'
+
+def test_the_switch_waits_for_litellm(tmp_path):
+    code = '''
+import os, sys
+from cachy import disable_cachy, enable_cachy
+enable_cachy(sys.argv[1], mode='auto')
+seen = [os.environ.get('LITELLM_RUST')]
+import litellm
+seen.append(os.environ.get('LITELLM_RUST'))
+disable_cachy()
+print([*seen, os.environ.get('LITELLM_RUST')])
+'''
+    result = subprocess.run([sys.executable, '-c', code, str(tmp_path)], capture_output=True, text=True, timeout=120, env=environment(('LITELLM_RUST',)))
+    assert result.stdout.strip() == "[None, '0', None]", result.stderr
 
 # --- hosts: what LiteLLM itself says ---
 
