@@ -204,7 +204,7 @@ def test_the_compiled_core_is_off_where_it_can_be(stand_in, cached, monkeypatch)
 
 @pytest.mark.parametrize('before', [None, '0', '1'])
 def test_the_switch_is_put_back(before, cached, monkeypatch):
-    import litellm # noqa: F401 # without it nothing is set
+    import litellm  # noqa: F401 # without it nothing is set
     monkeypatch.delenv('LITELLM_RUST', raising=False)
     if before: monkeypatch.setenv('LITELLM_RUST', before)
     with cached('off'): assert os.environ.get('LITELLM_RUST') == before
