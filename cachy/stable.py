@@ -134,13 +134,13 @@ def remember_uuids(
     for name in ('uuid', 'fastuuid'):
         if module := sys.modules.get(name): replace(module, 'uuid4', remember_uuid)
 
-# %% ../nbs/09a_stable.ipynb #f3e252af
+# %% ../nbs/09a_stable.ipynb #7ec00cb7
 def plain(
     item # what `json` does not know
 ): # what it does
     "`item`, as far as it is the same at each run"
     if isinstance(item, (bytes, bytearray)): return hashlib.sha256(item).hexdigest()
-    return dict(item) if hasattr(item, 'model_fields') else type(item).__name__
+    return dict(item) if hasattr(type(item), 'model_fields') else type(item).__name__
 
 def asked(
     call # LiteLLM's `Logging` object of a call, or None
