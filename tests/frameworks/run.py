@@ -55,7 +55,7 @@ def python_for(program:Path, folder:Path, keep:bool)->Path:
     python = place/('Scripts' if os.name == 'nt' else 'bin')/'python'
     is_new = not python.exists()
     if is_new: venv.create(place, with_pip=True)
-    if is_new or not keep: subprocess.run([python, '-m', 'pip', 'install', '-q', '--upgrade', '-e', str(root), *requirements(program)], check=True)
+    if is_new or not keep: subprocess.run([python, '-m', 'pip', 'install', '-qq', '--upgrade', '-e', str(root), *requirements(program)], check=True)
     return python
 
 def version(python:Path, name:str)->str:
