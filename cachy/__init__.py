@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from . import core, providers
+from . import core
 from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
@@ -12,6 +12,7 @@ from .core import live as live
 from .core import no_cachy as no_cachy
 from .core import sample as sample
 from .core import session as session
+from .providers import bridge_modules as _bridge_modules
 
 __all__ = ['enable_cachy', 'disable_cachy', 'doms', 'CachyMiss']
 
@@ -31,7 +32,7 @@ core.registered.update({ # module: the function that patches it, once both are n
     'litellm.utils': 'cachy.stable:stabilize_answers',
     'litellm.litellm_core_utils.streaming_handler': 'cachy.stable:stabilize_streams',
     'litellm.rust_bridge.runtime': 'cachy.stable:guard_compiled_core',
-    **dict.fromkeys(providers.bridge_modules, 'cachy.stable:stabilize_bridge'),
+    **dict.fromkeys(_bridge_modules, 'cachy.stable:stabilize_bridge'),
     'socket': 'cachy.guard:patch_socket',
     'ssl': 'cachy.guard:patch_tls',
     'asyncio.base_events': 'cachy.guard:patch_loop',

@@ -756,7 +756,9 @@ class Loader:
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
         self.loader.exec_module(module)
-        if sessions: patch_module(self.name)
+        if not sessions: return
+        patch_module(self.name)
+        environment.sync(sessions[-1].mode)
 
 class ImportHook:
     "Finds nothing itself, but learns what is imported"

@@ -7,17 +7,18 @@ Docs: https://AnswerDotAI.github.io/cachy/lm15.html.md"""
 # %% auto #0
 __all__ = ['patch_lm15']
 
-# %% ../nbs/09b_lm15.ipynb #d2ffcb55
+# %% ../nbs/09b_lm15.ipynb #76522e44
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial, wraps
+from http.client import responses
 
 from .core import Exchange, Recorder, Session, TriedInVain
 from .file import Recording
 from .request import Call
 from .stacks import asks_for_stream, header_pairs, is_json, joined, pieces_of, session_below
 
-# %% ../nbs/09b_lm15.ipynb #2b3adb83
+# %% ../nbs/09b_lm15.ipynb #ba7b71e1
 def exchange_for(
     session:Session,
     transport, # of `lm15`
@@ -25,8 +26,8 @@ def exchange_for(
 )->Exchange:
     "What becomes of `request`"
     call = Call(request.method.upper(), request.url, header_pairs(request.headers), bytes(request.body or b''))
-    return Exchange(session, lambda: call, asks_for_stream(call), patience=request.read_timeout or getattr(transport,
-        '_read_timeout', None))
+    seconds = request.read_timeout or getattr(transport, '_read_timeout', None)
+    return Exchange(session, lambda: call, asks_for_stream(call), patience=seconds)
 
 def session_of(
     transport, # of `lm15`
@@ -35,7 +36,7 @@ def session_of(
     "The session that takes care of `request`; none if `transport` was closed, which says so itself"
     return None if getattr(transport, '_closed', False) else session_below(request.url)
 
-# %% ../nbs/09b_lm15.ipynb #3ed4de47
+# %% ../nbs/09b_lm15.ipynb #1f6c8185
 def recorded_answer(
     recording:Recording,
     cls, # `TransportResponse` or `AsyncTransportResponse`
@@ -43,8 +44,8 @@ def recorded_answer(
     release # called when the response is closed
 ): # a response of `lm15`
     "`recording` as an answer of `lm15`"
-    return cls(status=recording.status, reason='', headers=list(recording.headers.items()), http_version='HTTP/1.1',
-        chunks=chunks, release=release)
+    headers, reason = list(recording.headers.items()), responses.get(recording.status, '')
+    return cls(status=recording.status, reason=reason, headers=headers, http_version='HTTP/1.1', chunks=chunks, release=release)
 
 def around(
     response, # of `lm15`
@@ -52,9 +53,8 @@ def around(
     release # called when the response is closed
 ): # a response of `lm15`
     "`response`, with another body"
-    return type(response)(status=response.status, reason=response.reason, headers=response.headers,
-        http_version=response.http_version,
-        chunks=chunks, release=release)
+    same = dict(status=response.status, reason=response.reason, headers=response.headers, http_version=response.http_version)
+    return type(response)(chunks=chunks, release=release, **same)
 
 # %% ../nbs/09b_lm15.ipynb #101e7989
 class Held:
@@ -188,12 +188,11 @@ def wrap_async_stream(
         return answering(self, request, session) if session else original(self, request)
     return stream
 
-# %% ../nbs/09b_lm15.ipynb #0e69fe74
+# %% ../nbs/09b_lm15.ipynb #5b384a78
 def patch_lm15(
     module, # `…transports._sync` or `…transports._async` of `lm15`
     replace # `Patcher.replace`
 ):
     "Record and replay what `lm15` sends"
-    if hasattr(module, 'StdlibTransport'): replace(module.StdlibTransport, 'stream',
-        partial(wrap_stream, module.TransportResponse))
-    else: replace(module.StdlibAsyncTransport, 'stream', partial(wrap_async_stream, module.AsyncTransportResponse))
+    name, wrap = ('', wrap_stream) if hasattr(module, 'StdlibTransport') else ('Async', wrap_async_stream)
+    replace(getattr(module, f'Stdlib{name}Transport'), 'stream', partial(wrap, getattr(module, f'{name}TransportResponse')))

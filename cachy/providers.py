@@ -184,8 +184,8 @@ key_variables = (
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
 
-# %% ../nbs/01_providers.ipynb #56a8a138
-compiled_switches = {'LITELLM_RUST': '0'} # variable: the value that has all calls made by Python code
+# %% ../nbs/01_providers.ipynb #eaa9feb4
+compiled_switches = {'litellm': ('LITELLM_RUST', '0')} # module: variable, and the value that has all calls made by Python code
 
 # %% ../nbs/01_providers.ipynb #03d2e626
 stable_fields = {'id': 'cachy-dummy-id', 'created': 1}

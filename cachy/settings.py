@@ -10,6 +10,7 @@ __all__ = ['modes', 'choose_mode', 'check_options', 'Environment']
 # %% ../nbs/03c_settings.ipynb #0efceaa8
 import os
 import re
+import sys
 from collections.abc import Mapping
 
 from .providers import compiled_switches, key_variables, other_names, placeholder
@@ -51,14 +52,15 @@ class Environment:
     def __init__(self):
         self.before:dict = {} # name: what it held, None if it was not set, and what it holds now
     def sync(self, mode:str|None): # of the last session; None: there is none
-        "Take back what was set before, and set what `mode` asks for: missing API keys in 'replay'"
+        "Take back what was set before, and set what `mode` asks for"
         for name in {*key_variables, *self.before}: # also a placeholder that pytest's monkeypatch has put back
             before, ours = self.before.get(name, (None, placeholder))
             if os.environ.get(name) != ours: continue # somebody has set the real one
             if before is None: del os.environ[name]
             else: os.environ[name] = before
         is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
-        wanted = compiled_switches.copy() if mode not in (None, 'off') else {}
+        is_on = mode not in (None, 'off')
+        wanted = dict(switch for module, switch in compiled_switches.items() if is_on and module in sys.modules)
         if mode == 'replay': wanted.update((name, placeholder) for name in key_variables if not is_set(name))
         self.before = {name: (os.environ.get(name), ours) for name, ours in wanted.items()}
         os.environ.update(wanted)

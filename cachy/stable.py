@@ -135,13 +135,13 @@ def remember_uuids(
     for name in ('uuid', 'fastuuid'):
         if module := sys.modules.get(name): replace(module, 'uuid4', remember_uuid)
 
-# %% ../nbs/09a_stable.ipynb #57da995a
+# %% ../nbs/09a_stable.ipynb #7ec00cb7
 def plain(
     item # what `json` does not know
 ): # what it does
     "`item`, as far as it is the same at each run"
     if isinstance(item, (bytes, bytearray)): return hashlib.sha256(item).hexdigest()
-    return dict(item) if hasattr(item, 'model_fields') else type(item).__name__
+    return dict(item) if hasattr(type(item), 'model_fields') else type(item).__name__
 
 def asked(
     call # LiteLLM's `Logging` object of a call, or None
@@ -189,8 +189,8 @@ class AnswerIds:
         said = [part(content, field) for field in ('name', 'arguments', 'input')]
         meaning = json.dumps([asked(self.call), choice, self.counts[choice], said], default=plain)
         letters = list(name)
-        for place, digit in zip(places, hashlib.sha256(meaning.encode('utf-8', 'surrogatepass')).hexdigest(),
-            strict=False): letters[place] = digit
+        digits = hashlib.sha256(meaning.encode('utf-8', 'surrogatepass')).hexdigest()
+        for place, digit in zip(places, digits, strict=False): letters[place] = digit
         return ''.join(letters)
 
 # %% ../nbs/09a_stable.ipynb #275922e7
@@ -219,7 +219,7 @@ def wrap_chunk_creator(
         return chunk
     return chunk_creator
 
-# %% ../nbs/09a_stable.ipynb #d85acdea
+# %% ../nbs/09a_stable.ipynb #f0496f3e
 def replace_known(
     owner, # a class or a module of LiteLLM, or None
     name:str, # of a function
@@ -228,9 +228,9 @@ def replace_known(
 ):
     "Replace a function of LiteLLM; if this LiteLLM has none of that name, say so once"
     if hasattr(owner, name): replace(owner, name, wrap)
-    else: warn_once(told, f'This LiteLLM has no {name} as cachy knows it: ids of tool calls that it makes up stay random there.')
+    else: warn_once(told, f'This LiteLLM has no {name} as cachy knows it: ids of tool calls stay random there.')
 
-# %% ../nbs/09a_stable.ipynb #e8f4dbd4
+# %% ../nbs/09a_stable.ipynb #52b86580
 def stabilize_answers(module, replace): # `litellm.utils`
     "Make the ids of the tool calls of answers in one piece the same each time"
     replace_known(module, 'post_call_processing', wrap_processing, replace)
@@ -239,7 +239,7 @@ def stabilize_streams(module, replace): # `litellm.litellm_core_utils.streaming_
     "Make the ids of the tool calls of streams the same each time"
     replace_known(getattr(module, 'CustomStreamWrapper', None), 'chunk_creator', wrap_chunk_creator, replace)
 
-# %% ../nbs/09a_stable.ipynb #d478eb9e
+# %% ../nbs/09a_stable.ipynb #9560e227
 def refuse(
     context # LiteLLM's `BridgeErrorContext`: what is about to be called
 ):
@@ -247,11 +247,11 @@ def refuse(
     route, provider, model = (part(context, name) or 'unknown' for name in ('route', 'provider', 'model'))
     if not is_on() or scope.get().live or 'token' in route: return
     session = sessions[-1]
-    message = (f"LiteLLM's compiled core calls {provider} past the cache ({route}, model {model}), asked by "
-        f"{caller()}. Such calls are neither recorded nor replayed")
+    message = (f"LiteLLM's compiled core calls {provider} past the cache ({route}, model {model}), asked by {caller()}. "
+        'Such calls are neither recorded nor replayed')
     if session.mode == 'replay':
-        message += (f"; mode 'replay' forbids them, since {session.why}. Where this one must go out, put it into `with "
-            f"cachy.live():`.")
+        message += f"; mode 'replay' forbids them, since {session.why}. "
+        message += 'If one must go out, put it into `with cachy.live():`.'
         log.error(message)
         raise CachyMiss(message, dict(method="LiteLLM's compiled core", url='', provider=provider, model=model))
     session.count('past the cache')
@@ -267,10 +267,9 @@ def wrap_attempt(
         return original(*args, **options)
     return attempt
 
-# %% ../nbs/09a_stable.ipynb #ea07eb44
+# %% ../nbs/09a_stable.ipynb #0e6fccb4
 def guard_compiled_core(module, replace): # `litellm.rust_bridge.runtime`
     "Have the compiled core refused, or said once"
     for name in ('attempt', 'aattempt'):
         if hasattr(module, name): replace(module, name, wrap_attempt)
-        else: warn_once(told, f"This LiteLLM has no {name} in {module.__name__} as cachy knows it: its compiled core "
-            f"may be called past the cache.")
+        else: warn_once(told, f'This LiteLLM has no {name} in {module.__name__}: its compiled core may be called past the cache.')

@@ -63,11 +63,12 @@ def test_wrapper_of_somebody_else_stays_and_works(stand_in, tmp_path):
 def test_placeholders_come_and_go(monkeypatch, tmp_path):
     names = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')
     for name in names + ('GOOGLE_API_KEY',): monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, 'litellm', raising=False) # whose compiled core is switched off by a variable, too
     monkeypatch.setenv('OPENAI_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
         assert os.environ['OPENAI_API_KEY'] == 'mine' and all(os.environ[name] for name in names)
-        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before | {'LITELLM_RUST': '0'}
+        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before
         assert os.environ['GEMINI_API_KEY']
     assert dict(os.environ) == before
     monkeypatch.setenv('ANTHROPIC_API_KEY', '') # as CI sets a secret that it does not have
@@ -79,11 +80,12 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
 def test_placeholders(tmp_path, monkeypatch):
     "In replay mode, and only there, the keys are set where they are missing, and taken back"
     for name in (*key_variables, 'GOOGLE_API_KEY'): monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, 'litellm', raising=False)
     monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
-        assert {name for name in os.environ if name not in before} == {*key_variables, 'LITELLM_RUST'} - {'DEEPSEEK_API_KEY'} > {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
-        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before | {'LITELLM_RUST': '0'} # a placeholder would keep `load_dotenv` from setting the real key
+        assert {name for name in os.environ if name not in before} == {*key_variables} - {'DEEPSEEK_API_KEY'} > {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
+        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before # a placeholder would keep `load_dotenv` from setting the real key
         assert 'OPENAI_API_KEY' in os.environ
         os.environ['OPENAI_API_KEY'] = 'set meanwhile'
     assert dict(os.environ) == before | {'OPENAI_API_KEY': 'set meanwhile'}

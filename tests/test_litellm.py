@@ -1,8 +1,10 @@
 """LiteLLM over real sockets. Most of it runs in processes of its own: one records, and the next replays with the stand-in stopped.
 Such a part is a function `scene_…` of `support.litellm_scenes`, which a `Player` runs."""
+import asyncio
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ import uuid
 
 import pytest
 
-from support import environment, root
+from support import environment, root, tool_ids
 from support.litellm_calls import Player, compare, exceptions, replay_keys, settings, unexpected
 from support.litellm_scenes import proxy_key, streamed
 from support.providers import provider_server
@@ -55,11 +57,26 @@ def one_after_the_other(body):
 def test_agent_loops_replay(replayed):
     first, second = (scenes['scene_agents'] for scenes in replayed[:2])
     assert set(second['counts']) == {'replayed'} # no call was made, nothing missed
-    for name, (said, _) in first['loops'].items():
+    for name, (said, ids) in first['loops'].items():
         assert [text.split()[0] for text in said[:2]] == ['weather', 'population'] and len(said) == 3, name
-        assert said == second['loops'][name][0], name
-    random = {name.rpartition(' ')[0] for name, (_, ids) in first['loops'].items() if ids != second['loops'][name][1]}
-    assert random == set() # those that LiteLLM makes up are the same at each run, too
+        assert [said, ids] == second['loops'][name], name
+        assert len(set(ids)) == 2, name
+
+def test_ids_of_tool_calls_that_litellm_makes_up(players, tmp_path):
+    "The same in each process, and different between calls, even if the same is called twice with the same arguments"
+    recorder, replayer, _ = players
+    with provider_server() as server:
+        server.routes[:0] = tool_ids.routes
+        first, off = (recorder.play('tool_ids', tmp_path, server.server.server_port, mode) for mode in ('auto', 'off'))
+    second = replayer.play('tool_ids', tmp_path, mode='replay')
+    assert first['seen'] == second['seen'] and set(second['counts']) == {'replayed'}
+    for name, turns in first['seen'].items():
+        count, ids = tool_ids.models[name.split()[0]][0], [name for turn in turns for name in turn]
+        assert [len(turn) for turn in turns] == [count, count] and len({*ids}) == 2 * count, (name, turns)
+        assert not {*ids} & {name for turn in off['seen'][name] for name in turn}, 'LiteLLM makes none up here, so nothing is tested'
+        for mine, theirs in zip(ids, [name for turn in off['seen'][name] for name in turn], strict=True):
+            assert re.sub('[0-9a-f]{2,}', '', mine) == re.sub('[0-9a-f]{2,}', '', theirs) and len(mine) == len(theirs) # the form stays
+    assert all('__thought__c2lnbmVk' in first['seen'][f'gemini/twins {way}'][0][1] for way in tool_ids.all_ways)
 
 def test_prompt_caching_and_cost(replayed):
     first, second = (scenes['scene_prompt_caching'] for scenes in replayed[:2])
@@ -95,7 +112,7 @@ def test_two_processes_print_the_same(players):
     rows, made, first, second = compare(*players[:2])
     assert unexpected(rows) == []
     equal = [(provider, call) for provider, call, outcome, _ in rows if outcome == 'equal']
-    assert len(equal) >= 220
+    assert len(equal) >= 340
     for call in {call for _, call, *_ in rows}: assert sum(name == call for _, name in equal) >= 2, call
     assert 0 < made == first['recorded'] and set(second) == {'replayed'}
     assert all(reason for reason in exceptions.values())
@@ -147,8 +164,74 @@ def test_proxy(players, tmp_path):
     assert ''.join(chunk['choices'][0]['delta'].get('content') or '' for chunk in chunks) == 'Hello from the proxy'
     assert proxy_key not in (tmp_path/'cachy.jsonl').read_text()
 
+# --- the compiled core ---
+
+def compiled_calls(server):
+    "What runs in LiteLLM's compiled core at all times, sync and async: name, provider, function"
+    import litellm
+    document = dict(model='mistral/mistral-ocr-latest', document=dict(type='document_url', document_url='https://a.example/a.pdf'), api_key='none', api_base=f'{server.url}/v1')
+    audio = dict(model='bedrock/amazon.nova-sonic-v1:0', file=('a.wav', b'RIFF0000WAVE'), aws_access_key_id='none', aws_secret_access_key='none', aws_region_name='us-east-1')
+    return [('ocr', 'mistral', lambda: litellm.ocr(**document)), ('ocr', 'mistral', lambda: asyncio.run(litellm.aocr(**document))),
+        ('transcription', 'bedrock', lambda: litellm.transcription(**audio)), ('transcription', 'bedrock', lambda: asyncio.run(litellm.atranscription(**audio)))]
+
+def test_what_runs_compiled_is_refused_in_replay_mode_and_said_once_in_others(stand_in, cached, caplog):
+    stand_in.routes.insert(0, ('POST', '/ocr$', lambda handler, body: dict(pages=[dict(index=0, markdown='read')], model='m', usage_info=dict(pages_processed=1))))
+    from cachy import CachyMiss, live
+    for number, (route, provider, call) in enumerate(compiled_calls(stand_in)):
+        with cached('replay'):
+            with pytest.raises(CachyMiss, match=f"LiteLLM's compiled core calls {provider} past the cache .{route}, model .*mode 'replay' forbids them") as miss: call()
+            assert 'test_litellm, line' in str(miss.value) or number % 2 # who asks, in sync code
+        assert stand_in.calls == 0
+    for read, (_, provider, call) in enumerate(compiled_calls(stand_in)[:2], 1):
+        caplog.clear()
+        with cached() as session:
+            assert call().pages[0].markdown == call().pages[0].markdown == 'read'
+            assert caplog.text.count(f"LiteLLM's compiled core calls {provider} past the cache") == 1 and session.counts['past the cache'] == 2
+        assert stand_in.calls == 2 * read and caplog.text.count('past the cache') == 1
+    with cached('replay'), live(): compiled_calls(stand_in)[0][2]()
+    with cached('off'): compiled_calls(stand_in)[0][2]()
+    assert stand_in.calls == 6 and caplog.text.count('past the cache') == 1
+
+def test_the_compiled_core_is_off_where_it_can_be(stand_in, cached, monkeypatch):
+    from litellm.anthropic_interface.messages import acreate
+    monkeypatch.setenv('LITELLM_RUST', '1')
+    def ask(): return asyncio.run(acreate(model='anthropic/claude-sonnet-4-5', max_tokens=9, messages=[dict(role='user', content='Hi')], api_key='none', api_base=stand_in.url))
+    ask()
+    assert stand_in.calls == 1
+    with cached(): first = ask()
+    with cached('replay') as session: assert ask() == first and session.counts == dict(replayed=1) and os.environ['LITELLM_RUST'] == '0'
+    assert stand_in.calls == 2 and os.environ['LITELLM_RUST'] == '1'
+
+@pytest.mark.parametrize('before', [None, '0', '1'])
+def test_the_switch_is_put_back(before, cached, monkeypatch):
+    import litellm  # noqa: F401 # without it nothing is set
+    monkeypatch.delenv('LITELLM_RUST', raising=False)
+    if before: monkeypatch.setenv('LITELLM_RUST', before)
+    with cached('off'): assert os.environ.get('LITELLM_RUST') == before
+    with cached():
+        with cached('replay'): assert os.environ['LITELLM_RUST'] == '0'
+        assert os.environ['LITELLM_RUST'] == '0'
+    assert os.environ.get('LITELLM_RUST') == before
+    with cached(): os.environ['LITELLM_RUST'] = 'theirs'
+    assert os.environ['LITELLM_RUST'] == 'theirs'
+
+def test_the_switch_waits_for_litellm(tmp_path):
+    code = '''
+import os, sys
+from cachy import disable_cachy, enable_cachy
+enable_cachy(sys.argv[1], mode='auto')
+seen = [os.environ.get('LITELLM_RUST')]
+import litellm
+seen.append(os.environ.get('LITELLM_RUST'))
+disable_cachy()
+print([*seen, os.environ.get('LITELLM_RUST')])
+'''
+    result = subprocess.run([sys.executable, '-c', code, str(tmp_path)], capture_output=True, text=True, timeout=120, env=environment(('LITELLM_RUST',)))
+    assert result.stdout.strip() == "[None, '0', None]", result.stderr
+
 # --- hosts: what LiteLLM itself says ---
 
+@pytest.mark.filterwarnings('ignore')
 def test_default_doms_cover_litellm():
     sys.path.insert(0, str(root/'tools'))
     from litellm_hosts import litellm_urls, not_in_doms
@@ -168,12 +251,18 @@ methods = ('__init__', '__setattr__')
 bridge = 'litellm.responses.litellm_completion_transformation'
 
 def own_methods():
+    import fastuuid
+    import litellm.utils
+    from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
     from litellm.responses.litellm_completion_transformation import streaming_iterator, transformation
+    from litellm.rust_bridge import runtime
     from litellm.types import utils
 
     from cachy.providers import stable_values
     modules = (streaming_iterator, transformation)
     seen = {(module.__name__, name): vars(module).get(name) for module in modules for name in ('uuid', 'time')}
+    places = (uuid, 'uuid4'), (fastuuid, 'uuid4'), (litellm.utils, 'post_call_processing'), (CustomStreamWrapper, 'chunk_creator'), (runtime, 'attempt'), (runtime, 'aattempt')
+    seen |= {(owner.__name__, name): vars(owner)[name] for owner, name in places}
     return seen | {(name, method): vars(getattr(utils, name)).get(method) for name in stable_values for method in methods}
 
 def test_undone_exactly(tmp_path):

@@ -10,7 +10,7 @@ import threading
 import warnings
 from pathlib import Path
 
-from support import environment, root
+from support import environment, root, tool_ids
 from support.providers import provider_server, send_litellm_to
 
 replay_keys = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY') # cachy sets these in replay mode
@@ -70,6 +70,9 @@ def calls_of(provider):
     streamed = lambda prompt: dict(plain(prompt), stream=True, stream_options=dict(include_usage=True))
     text = lambda prompt, **more: litellm.text_completion(model=have['text'], prompt=prompt, **more)
     respond = lambda prompt: dict(model=have['responses'], input=prompt)
+    with_tool = lambda prompt, **more: dict(plain(prompt), tools=[tool_ids.tool], **more)
+    async def atools_stream(prompt): return await alisted(await litellm.acompletion(**with_tool(prompt, stream=True)))
+    flat_tool = dict(tool_ids.tool['function'], type='function')
     async def acompletion_stream(prompt): return await alisted(await litellm.acompletion(**streamed(prompt)))
     async def router_stream(prompt): return await alisted(await router().acompletion(**dict(streamed(prompt), model='any')))
     async def aresponses_stream(prompt): return await alisted(await litellm.aresponses(**respond(prompt), stream=True))
@@ -86,7 +89,15 @@ def calls_of(provider):
         'responses': lambda prompt: litellm.responses(**respond(prompt)),
         'aresponses': lambda prompt: litellm.aresponses(**respond(prompt)),
         'responses stream': lambda prompt: listed(litellm.responses(**respond(prompt), stream=True)),
-        'aresponses stream': aresponses_stream}
+        'aresponses stream': aresponses_stream,
+        'tools': lambda prompt: litellm.completion(**with_tool(prompt)),
+        'atools': lambda prompt: litellm.acompletion(**with_tool(prompt)),
+        'tools stream': lambda prompt: listed(litellm.completion(**with_tool(prompt, stream=True))),
+        'atools stream': atools_stream,
+        'tools stream_chunk_builder': lambda prompt: litellm.stream_chunk_builder(list(litellm.completion(**with_tool(prompt, stream=True)))),
+        'tools Router': lambda prompt: router().completion(**dict(with_tool(prompt), model='any')),
+        'tools responses': lambda prompt: litellm.responses(**respond(prompt), tools=[flat_tool]),
+        'tools responses stream': lambda prompt: listed(litellm.responses(**respond(prompt), tools=[flat_tool], stream=True))}
     if 'embed' in have: calls |= {
         'embedding': lambda prompt: litellm.embedding(have['embed'], [prompt]),
         'aembedding': lambda prompt: litellm.aembedding(have['embed'], [prompt])}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cachy import disable_cachy, doms, enable_cachy
+from support import tool_ids
 from support.litellm_calls import models, run_calls
 from support.providers import send_litellm_to
 
@@ -89,6 +90,14 @@ def scene_all(port, folder, mode):
     return {scene.__name__: one(scene) for scene in (scene_unclosed, scene_agents, scene_prompt_caching)}
 
 def scene_table(port, folder, mode): return run_calls(port, folder, mode)
+
+def scene_tool_ids(port, folder, mode):
+    "Ids of tool calls that LiteLLM makes up"
+    session = enabled(folder, mode)
+    import litellm
+    litellm.suppress_debug_info = True
+    send_litellm_to(port)
+    return tool_ids.all_ids(session)
 
 def scene_side_requests(port, folder, mode):
     "Switched on first, then LiteLLM is imported and looks up its price list; then a model is looked up"

@@ -135,6 +135,12 @@ def rerank(handler, body):
 def hugging_face_model(handler, body, model):
     return dict(inferenceProviderMapping=dict(together=dict(status='live', providerId=model, task='conversational')))
 
+def mistral_conversation(handler, body):
+    "`POST /v1/conversations`, which Mistral's SDK has for agents"
+    output = dict(type='message.output', object='entry', id=new_id('msg_'), role='assistant', model=body.get('model'), content=handler.text)
+    usage = dict(prompt_tokens=11, completion_tokens=7, total_tokens=18)
+    return dict(object='conversation.response', conversation_id=new_id('conv_'), outputs=[output], usage=usage)
+
 def ollama_embeddings(handler, body):
     return dict(model=body['model'], embeddings=[vector() for _ in body['input']], prompt_eval_count=3)
 
@@ -150,6 +156,7 @@ provider_routes = (
     ('POST', r'/model/[^/]+/invoke-with-response-stream$', invoke_stream),
     ('POST', r'/api/(chat|generate)$', ollama),
     ('POST', r'/api/show$', lambda handler, body: dict(template='{{ tools }}', model_info={'llama.context_length': 8192})),
+    ('POST', r'/v1/conversations$', mistral_conversation),
     ('POST', r'/api/embed$', ollama_embeddings),
     ('POST', r'/v2/chat$', cohere_v2),
     ('POST', r'/v1/chat$', cohere_v1),

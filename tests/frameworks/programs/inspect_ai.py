@@ -1,0 +1,17 @@
+# requires: inspect-ai openai anthropic mistralai
+from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.tool import ToolInfo, ToolParams
+from inspect_ai.util import JSONSchema
+
+tool = ToolInfo(name='weather', description='The weather', parameters=ToolParams(properties=dict(city=JSONSchema(type='string', description='Its name')), required=['city']))
+names = ('openai/gpt-4o', 'anthropic/claude-sonnet-4-5', 'mistral/mistral-large-latest')
+
+async def ask(name, prompt, **options): return await get_model(name, config=GenerateConfig(max_retries=0), memoize=False).generate(prompt, **options)
+
+async def case_openai(): return (await ask(names[0], 'Say hi')).completion
+
+async def case_anthropic(): return (await ask(names[1], 'Say hi')).completion
+
+async def case_mistral(): return (await ask(names[2], 'Say hi')).completion
+
+async def case_tools(): return [call.function for call in (await ask(names[0], 'How is the weather in Paris?', tools=[tool])).message.tool_calls]
