@@ -22,7 +22,7 @@ from .request import Body, Call, normalize_url, request_key
 from .run import watch
 from .terminal import command_parser, complain, default_file, plural
 
-# %% ../nbs/18_adopt.ipynb #ddcdfe71
+# %% ../nbs/18_adopt.ipynb #aa2b4c94
 class Rule(NamedTuple):
     "What the old request had in one place"
     kind:str # 'header', 'query', 'url' or 'body'
@@ -48,9 +48,11 @@ def rules_of(
     texts # rules, or names of `known_rules`
 )->tuple: # of `Rule`
     "All rules that `texts` stand for; raises `ValueError`"
-    return tuple(map(parse_rule, dict.fromkeys(rule for text in texts for rule in known_rules.get(text, (text,)))))
+    rules = dict.fromkeys(rule for text in texts for rule in known_rules.get(text, (text,)))
+    if len(rules) > 6: raise ValueError('at most six rules at once')
+    return tuple(map(parse_rule, rules))
 
-# %% ../nbs/18_adopt.ipynb #6ddd7067
+# %% ../nbs/18_adopt.ipynb #9acee0aa
 def change_query(
     url:str,
     name:str, # of a parameter
@@ -58,9 +60,8 @@ def change_query(
 )->str:
     "`url` with a parameter set"
     parts = urlsplit(url)
-    pairs = [pair for pair in parts.query.split('&') if pair
-        and pair.partition('=')[0] != name] + [f'{name}={value}'] * bool(value)
-    return urlunsplit(parts._replace(query='&'.join(pairs)))
+    pairs = [pair for pair in parts.query.split('&') if pair and pair.partition('=')[0] != name]
+    return urlunsplit(parts._replace(query='&'.join(pairs + [f'{name}={value}'] * bool(value))))
 
 def change_body(
     body:bytes, # JSON
@@ -130,7 +131,7 @@ def adopt(
     if answer_start not in line: return write_line(key, call, read_line(line)[1], norm_pats, body, secrets) # edited by hand
     return head.rpartition(answer_start)[0] + answer_start + tail.rstrip(b'\r\n') + b'\n'
 
-# %% ../nbs/18_adopt.ipynb #d72c90e4
+# %% ../nbs/18_adopt.ipynb #dfda2c8e
 def fits(
     request:bytes, # as in the file
     rule:Rule # of `known_rules`
@@ -144,8 +145,8 @@ def running()->str: # a command
     "What is running now, as far as can be told"
     script = Path((sys.argv or [''])[0]).name
     if os.environ.get('PYTEST_CURRENT_TEST'): return 'pytest'
-    return f'python {script}' if script.endswith('.py') and script not in ('ipykernel_launcher.py',
-        '__main__.py') else 'nbdev-test'
+    is_script = script.endswith('.py') and script not in ('ipykernel_launcher.py', '__main__.py')
+    return f'python {script}' if is_script else 'nbdev-test'
 
 # %% ../nbs/18_adopt.ipynb #c16bfa82
 def adopt_hint(
@@ -162,7 +163,7 @@ def adopt_hint(
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 
-# %% ../nbs/18_adopt.ipynb #abf2cfbf
+# %% ../nbs/18_adopt.ipynb #5f746783
 def say_what_helps(
     file:Recordings,
     call:Call, # which is about to be made
@@ -170,8 +171,8 @@ def say_what_helps(
 ):
     "Say once that `call` was answered before an upgrade of its SDK"
     if 'adopt' in file.told: return
-    if hint := adopt_hint(file, call, norm_pats): warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}',
-        'adopt')
+    hint = adopt_hint(file, call, norm_pats)
+    if hint: warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}', 'adopt')
 
 # %% ../nbs/18_adopt.ipynb #d0a43f81
 def keys_in(
@@ -182,39 +183,40 @@ def keys_in(
     file = Recordings(path)
     return {*file.index, *file.older} if len(file) else set()
 
-# %% ../nbs/18_adopt.ipynb #304a9af3
+# %% ../nbs/18_adopt.ipynb #89690872
+def adopt_all(
+    path, # of the file
+    rules:tuple, # texts
+    commands:list # for the shell
+)->tuple: # exit status of the first command that failed, or 0; how many recordings were adopted
+    "Run the commands, and have what they miss adopted; raises `OSError` where the file cannot be read"
+    before = keys_in(path)
+    status, _ = watch(commands, path, rules)
+    return status, len(keys_in(path) - before)
+
+# %% ../nbs/18_adopt.ipynb #578428dd
 def adopt_command(
     argv:list # of texts
 )->int: # exit status
     "Take recordings over to the requests of a new SDK"
-    parser = command_parser('adopt',
-        f"""After an upgrade of an SDK: put the old answers under the new keys. The commands of --run replay; where a
-recording is missing,
-        the rules say how the old request looked. Rules with a name: {', '.join(known_rules)}. The old lines stay
-until cachy tidy --run drops them.""", """
+    parser = command_parser('adopt', f"""After an upgrade of an SDK: put the old answers under the new keys. The commands of
+        --run replay; where a recording is missing, the rules say how the old request looked. Rules with a name:
+        {', '.join(known_rules)}. The old lines stay until cachy tidy --run drops them.""", """
         cachy adopt anthropic-2 --run nbdev-test
         cachy adopt genai-3 --run 'pytest -q' --run 'python report.py'
-        cachy adopt url:/v2/=/v1/ --run pytest               another path before
-        cachy adopt header:openai-beta=x --run pytest        another header
-        cachy adopt query:beta=true --run pytest             another parameter
-        cachy adopt body:encoding_format= --run pytest       without a field""",
+        cachy adopt url:/v2/=/v1/ --run pytest         another path before
+        cachy adopt header:openai-beta=x --run pytest  another header
+        cachy adopt query:beta=true --run pytest       another parameter
+        cachy adopt body:encoding_format= --run pytest  without a field""",
         '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read; that of a command of --run which failed')
-    parser.add_argument('rule', nargs='+', metavar='RULE',
-        help='what the old request had: header:NAME=OLD, query:NAME=OLD, url:NEW=OLD or body:FIELD=OLD; or a name')
-    parser.add_argument('--run', action='append', required=True, metavar='COMMAND',
-        help='what makes the calls; may be given several times')
+    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had, as below; or a name')
+    parser.add_argument('--run', action='append', required=True, metavar='COMMAND', help='what calls; may be given several times')
     parser.add_argument('--file', default=None, help='the file (default: cachy.jsonl of the project)')
     options = parser.parse_args(argv)
-    try: rules = rules_of(options.rule)
+    try: rules_of(options.rule)
     except ValueError as error: parser.error(str(error))
-    if len(rules) > 6: parser.error('at most six rules at once')
     path = options.file or default_file()
-    try:
-        before = keys_in(path)
-        status, used = watch(options.run, path, tuple(options.rule))
-        adopted = len(keys_in(path) - before)
+    try: status, adopted = adopt_all(path, tuple(options.rule), options.run)
     except OSError as error: return complain(f'{path}: {error.strerror}')
-    rest = ', the former lines stay until `cachy tidy --run` drops them' if adopted else ''
-    print(f'{path}: {plural(adopted, "recording")} adopted{rest}.')
-    if status: return complain(f'a command ended with status {status}.', status)
-    return 0 if adopted else 1
+    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay for now" * bool(adopted)}.')
+    return complain(f'a command ended with status {status}.', status) if status else int(not adopted)

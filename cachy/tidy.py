@@ -88,7 +88,7 @@ def rewrite(
         if done := rewrite_once(path, change): return done
     raise OSError(11, 'it was changed again and again')
 
-# %% ../nbs/16_tidy.ipynb #b33e8668
+# %% ../nbs/16_tidy.ipynb #98cd5636
 most_listed = 20 # recordings of one model
 
 def list_recordings(
@@ -99,9 +99,8 @@ def list_recordings(
     models = [asked_model(request) or ('no model' if request else 'recorded by an older release') for request in requests]
     for model, count in Counter(models).most_common():
         yield f'{model}, {plural(count, "recording")}:'
-        words = [first_words(request) or key_of(line) for line, request,
-            other in zip(lines, requests, models, strict=True) if other == model]
-        yield from (f'  {text}' for text in words[:most_listed])
+        of_model = [pair for pair, other in zip(zip(lines, requests, strict=True), models, strict=True) if other == model]
+        for line, request in of_model[:most_listed]: yield f'  {first_words(request) or key_of(line)}'
         if count > most_listed: yield f'  … and {count - most_listed:,} more'
 
 def report(
@@ -117,8 +116,8 @@ def report(
     parts = ((former, 'that count no more'), (damaged, 'damaged or blank'), (gone, 'of recordings that went'))
     why = ', '.join(f'{count:,} {what}' for count, what in parts if count)
     if before == after: return f'{path}: tidy, {plural(len(after), "line")}.'
-    return (f'{path}: {plural(len(before), "line")} {"would become" if dry_run else "->"} {len(after):,} '
-        f'({why or "in another order"}).')
+    becomes = 'would become' if dry_run else '->'
+    return f'{path}: {plural(len(before), "line")} {becomes} {len(after):,} ({why or "in another order"}).'
 
 # %% ../nbs/16_tidy.ipynb #7796e249
 def change_file(
@@ -157,7 +156,23 @@ def find_lines(
     recordings = {key: line for key, line in zip(keys, lines, strict=True) if key}
     return {pattern: {key for key, line in recordings.items() if holds(line, pattern)} for pattern in patterns}
 
-# %% ../nbs/16_tidy.ipynb #cc4a7d48
+# %% ../nbs/16_tidy.ipynb #f73c4a8f
+def forget(
+    path, # of the file
+    patterns:list, # texts
+    dry_run:bool # whether to change nothing
+)->tuple: # keys by pattern, and the lines that go
+    "Take the recordings that hold one of `patterns` out of the file"
+    found, gone = {}, []
+    def change(lines):
+        found.update(find_lines(lines, patterns))
+        keys = set().union(*found.values())
+        gone[:] = [line for line in tidy_lines(lines) if key_of(line) in keys]
+        return [line for line in lines if key_of(line) not in keys]
+    change_file(path, change, dry_run)
+    return found, gone
+
+# %% ../nbs/16_tidy.ipynb #930fb4ed
 def rm_command(
     argv:list # of texts
 )->int: # exit status: 0, 1 if a pattern was found nowhere, 2 if the file cannot be changed
@@ -172,13 +187,8 @@ def rm_command(
     parser.add_argument('--dry-run', action='store_true', help='only list what would go')
     options = parser.parse_args(argv)
     if '' in options.pattern: parser.error('an empty text is in every recording')
-    path, found, gone = options.file or default_file(), {}, []
-    def change(lines):
-        found.update(find_lines(lines, options.pattern))
-        keys = set().union(*found.values())
-        gone[:] = [line for line in tidy_lines(lines) if key_of(line) in keys]
-        return [line for line in lines if key_of(line) not in keys]
-    try: before, after = change_file(path, change, options.dry_run)
+    path = options.file or default_file()
+    try: found, gone = forget(path, options.pattern, options.dry_run)
     except OSError as error: return complain(f'{path}: {error.strerror}')
     for text in list_recordings(gone): print(text)
     if gone: print(f"{path}: {plural(len(gone), 'recording')} {'would go' if options.dry_run else 'forgotten'}.")
@@ -186,7 +196,7 @@ def rm_command(
     for pattern in missing: complain(f'{path}: no recording holds {pattern!r}.')
     return 1 if missing else 0
 
-# %% ../nbs/16_tidy.ipynb #eb44dff0
+# %% ../nbs/16_tidy.ipynb #9d0715ab
 def unused_lines(
     path, # of the file
     commands:list # for the shell
@@ -196,7 +206,9 @@ def unused_lines(
     status, used = watch(commands, path)
     return status, {key: line for key, line in before.items() if key not in used}, len(before.keys() & used)
 
-# %% ../nbs/16_tidy.ipynb #6226c70f
+# %% ../nbs/16_tidy.ipynb #5bbbc7c0
+advice = 'Do these commands switch cachy on, and in another mode than off?'
+
 def tidy_file(
     path, # of the file
     commands:list, # for the shell; none: keep all keys
@@ -206,8 +218,7 @@ def tidy_file(
     try:
         status, gone, used = unused_lines(path, commands) if commands else (0, {}, 1)
         if status: return complain(f'a command ended with status {status}, so {path} stays as it is.', status), False
-        if not used: return complain(f'{path} stays as it is, since no recording was used. Is cachy on, in another '
-            f'mode\nthan `off`?'), False
+        if not used: return complain(f'{path} stays as it is, since no recording was used.\n{advice}'), False
         if commands: print(f'{path}: {plural(used, "recording")} used, {len(gone):,} not used{":" * bool(gone)}')
         for text in list_recordings([*gone.values()]): print(text)
         before, after = change_file(path, without(gone), dry_run)
@@ -215,23 +226,20 @@ def tidy_file(
     print(report(path, before, after, dry_run))
     return 0, before != after
 
-# %% ../nbs/16_tidy.ipynb #87cccb26
+# %% ../nbs/16_tidy.ipynb #87fb3432
 def tidy_command(
     argv:list # of texts
 )->int: # exit status
     "Tidy files"
-    parser = command_parser('tidy',
-        """One line a key: damaged and blank lines go, and lines that count no more. All others stay as they
-        are. With --run, recordings that the commands do not use go too. They run without calls; what only skipped
-cells or deselected
-        tests use is listed with the rest.""", """
+    parser = command_parser('tidy', """One line a key: damaged and blank lines go, and lines that count no more.
+        All others stay as they are. With --run, recordings that the commands do not use go too. They run
+        without calls; what only skipped cells or deselected tests use is listed with the rest.""", """
         cachy tidy                             the cachy.jsonl of the project
         cachy tidy --check                     for CI: is it tidy?
         cachy tidy --run nbdev-test --dry-run  list what the notebooks do not use
         cachy tidy --run nbdev-test --run 'pytest -q'""",
-        """0 done, 1 with --check if there is something to tidy, 2 if a file cannot be changed or nothing of it was
-used; that of a
-        command of --run which failed: then nothing is changed""")
+        """0 done, 1 with --check if there is something to tidy, 2 if a file cannot be changed or nothing of it
+        was used; that of a command of --run which failed: then nothing is changed""")
     parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
     parser.add_argument('--run', action='append', default=[], metavar='COMMAND',
         help='drop what this command does not use; may be given several times')
