@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from .file import Recording, Recordings, answer_start, read_line, warn_once, write_line
-from .request import Body, Call, normalize_url, request_key
+from .file import Recordings, answer_start, read_line, warn_once
+from .request import Call, normalize_url
 from .run import watch
 from .terminal import command_parser, complain, default_file, plural
 
@@ -107,11 +107,11 @@ def find_former(
     file:Recordings,
     call:Call,
     rules:tuple, # of `Rule`
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 )->bytes|None: # a line of the file
     "The recording of what the old SDK sent for `call`"
     for former in former_calls(call, rules):
-        key = request_key(former, norm_pats)
+        key = key_for(former)
         if key in file.index and (line := file.find(key, lambda line: (read_line(line)[0], line))): return line
     return None
 
@@ -119,17 +119,15 @@ def find_former(
 def adopt(
     file:Recordings,
     call:Call, # for which there is no recording
-    key:str, # of `call`
-    norm_pats:tuple, # `(pattern, replacement)` pairs
-    body:Body, # of `call`
-    secrets:set # its credentials
+    key_for, # gives the key of a call
+    line_for # gives the line of the file that keeps a `Recording` for `call`
 )->bytes|None: # a line for the file; None where the rules lead to no recording
     "While `cachy adopt` runs: the line that keeps the old answer under the key of `call`"
-    line = find_former(file, call, rules_of(file.run.rules), norm_pats)
+    line = find_former(file, call, rules_of(file.run.rules), key_for)
     if line is None: return None
-    head, tail = write_line(key, call, Recording(200, {}, b''), norm_pats, body, secrets), line.rpartition(answer_start)[2]
-    if answer_start not in line: return write_line(key, call, read_line(line)[1], norm_pats, body, secrets) # edited by hand
-    return head.rpartition(answer_start)[0] + answer_start + tail.rstrip(b'\r\n') + b'\n'
+    today = line_for(read_line(line)[1])
+    if answer_start not in line: return today # edited by hand
+    return today.rpartition(answer_start)[0] + answer_start + line.rpartition(answer_start)[2].rstrip(b'\r\n') + b'\n'
 
 # %% ../nbs/18_adopt.ipynb #dfda2c8e
 def fits(
@@ -152,12 +150,12 @@ def running()->str: # a command
 def adopt_hint(
     file:Recordings,
     call:Call, # for which there is no recording
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 )->str: # empty where no rule helps
     "Which command brings the answer without a call"
     for name in known_rules if len(file) else ():
         rules = rules_of([name])
-        if not find_former(file, call, rules, norm_pats): continue
+        if not find_former(file, call, rules, key_for): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
         return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look like it. '
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
@@ -167,11 +165,11 @@ def adopt_hint(
 def say_what_helps(
     file:Recordings,
     call:Call, # which is about to be made
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 ):
     "Say once that `call` was answered before an upgrade of its SDK"
     if 'adopt' in file.told: return
-    hint = adopt_hint(file, call, norm_pats)
+    hint = adopt_hint(file, call, key_for)
     if hint: warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}', 'adopt')
 
 # %% ../nbs/18_adopt.ipynb #d0a43f81

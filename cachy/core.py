@@ -274,14 +274,16 @@ class Question:
     def say_what_helps(self):
         "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
         from cachy.adopt import say_what_helps
-        say_what_helps(self.session.file, self.call, self.session.norm_pats)
+        say_what_helps(self.session.file, self.call, self.key_for)
+    def key_for(self, call:Call)->str: # 16 hex digits
+        "The key that `call` would have here"
+        return request_key(call, self.session.norm_pats, ignore=self.session.ignore, sample=self.sample)
     def find_former(self)->Recording|None:
         "The answer to what an older SDK sent for the same question; it gets a line of today"
         from cachy.adopt import adopt
-        file = self.session.file
-        line = adopt(file, self.call, self.key, self.session.norm_pats, self.body, self.secrets)
+        line = adopt(self.session.file, self.call, self.key_for, self.line_for)
         if line is None or self.secret_refusal(recording := read_line(line)[1]): return None
-        file.add(line)
+        self.do(partial(self.session.file.add, line))
         return recording
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
@@ -312,10 +314,11 @@ class Question:
             warn_once(self.session.file.told, message)
     def miss(self)->CachyMiss:
         "The exception that says which recording is missing, and what to do"
+        from cachy.adopt import adopt_hint
         from cachy.miss import explain
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
-        before = waiting.get(self.key, '') or self.other_samples()
+        before = waiting.get(self.key, '') or self.other_samples() or adopt_hint(session.file, self.call, self.key_for)
         miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before))
         self.report('missed', str(miss), logging.ERROR)
         return miss
@@ -331,8 +334,10 @@ class Question:
         return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
     def write(self, recording:Recording):
         "Append a line to the file; raises `OSError` where that fails"
-        asked = self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample
-        self.session.file.add(write_line(self.key, *asked))
+        self.session.file.add(self.line_for(recording))
+    def line_for(self, recording:Recording)->bytes:
+        "The line that keeps `recording`"
+        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
     def do(self, write): # a function that takes nothing
         "Call `write`, which may wait for the file; in an async call it is left to `settle`"
         if self.is_async: self.pending = write
