@@ -108,6 +108,7 @@ class CachyMiss(BaseException):
 # %% ../nbs/00_core.ipynb #53f57624
 class Session:
     "What is cached, where and how; and what happened so far"
+    made = 0 # how many there were in this process
     def __init__(self,
         file:Recordings,
         doms:tuple, # hosts
@@ -120,18 +121,18 @@ class Session:
         ignore:tuple=ignore # fields of JSON bodies that do not count: dotted paths
     ):
         doms_pattern(doms) # raises where an entry is no host
+        Session.made += 1
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
         self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
-        self.history = History()
+        self.history, self.sample_number = History(), 0 # the number holds where `sample` says nothing
         self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
-        self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def so_far(self)->dict: # what is counted: how much
