@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from .file import Recording, Recordings, answer_start, read_line, warn_once, write_line
-from .request import Body, Call, normalize_url, request_key
+from .file import Recordings, answer_start, read_line, warn_once
+from .request import Call, normalize_url
 from .run import watch
 from .terminal import command_parser, complain, default_file, plural
 
-# %% ../nbs/18_adopt.ipynb #ddcdfe71
+# %% ../nbs/18_adopt.ipynb #aa2b4c94
 class Rule(NamedTuple):
     "What the old request had in one place"
     kind:str # 'header', 'query', 'url' or 'body'
@@ -48,9 +48,11 @@ def rules_of(
     texts # rules, or names of `known_rules`
 )->tuple: # of `Rule`
     "All rules that `texts` stand for; raises `ValueError`"
-    return tuple(map(parse_rule, dict.fromkeys(rule for text in texts for rule in known_rules.get(text, (text,)))))
+    rules = dict.fromkeys(rule for text in texts for rule in known_rules.get(text, (text,)))
+    if len(rules) > 6: raise ValueError('at most six rules at once')
+    return tuple(map(parse_rule, rules))
 
-# %% ../nbs/18_adopt.ipynb #6ddd7067
+# %% ../nbs/18_adopt.ipynb #9acee0aa
 def change_query(
     url:str,
     name:str, # of a parameter
@@ -58,9 +60,8 @@ def change_query(
 )->str:
     "`url` with a parameter set"
     parts = urlsplit(url)
-    pairs = [pair for pair in parts.query.split('&') if pair
-        and pair.partition('=')[0] != name] + [f'{name}={value}'] * bool(value)
-    return urlunsplit(parts._replace(query='&'.join(pairs)))
+    pairs = [pair for pair in parts.query.split('&') if pair and pair.partition('=')[0] != name]
+    return urlunsplit(parts._replace(query='&'.join(pairs + [f'{name}={value}'] * bool(value))))
 
 def change_body(
     body:bytes, # JSON
@@ -106,11 +107,11 @@ def find_former(
     file:Recordings,
     call:Call,
     rules:tuple, # of `Rule`
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 )->bytes|None: # a line of the file
     "The recording of what the old SDK sent for `call`"
     for former in former_calls(call, rules):
-        key = request_key(former, norm_pats)
+        key = key_for(former)
         if key in file.index and (line := file.find(key, lambda line: (read_line(line)[0], line))): return line
     return None
 
@@ -118,19 +119,17 @@ def find_former(
 def adopt(
     file:Recordings,
     call:Call, # for which there is no recording
-    key:str, # of `call`
-    norm_pats:tuple, # `(pattern, replacement)` pairs
-    body:Body, # of `call`
-    secrets:set # its credentials
+    key_for, # gives the key of a call
+    line_for # gives the line of the file that keeps a `Recording` for `call`
 )->bytes|None: # a line for the file; None where the rules lead to no recording
     "While `cachy adopt` runs: the line that keeps the old answer under the key of `call`"
-    line = find_former(file, call, rules_of(file.run.rules), norm_pats)
+    line = find_former(file, call, rules_of(file.run.rules), key_for)
     if line is None: return None
-    head, tail = write_line(key, call, Recording(200, {}, b''), norm_pats, body, secrets), line.rpartition(answer_start)[2]
-    if answer_start not in line: return write_line(key, call, read_line(line)[1], norm_pats, body, secrets) # edited by hand
-    return head.rpartition(answer_start)[0] + answer_start + tail.rstrip(b'\r\n') + b'\n'
+    today = line_for(read_line(line)[1])
+    if answer_start not in line: return today # edited by hand
+    return today.rpartition(answer_start)[0] + answer_start + line.rpartition(answer_start)[2].rstrip(b'\r\n') + b'\n'
 
-# %% ../nbs/18_adopt.ipynb #d72c90e4
+# %% ../nbs/18_adopt.ipynb #dfda2c8e
 def fits(
     request:bytes, # as in the file
     rule:Rule # of `known_rules`
@@ -144,34 +143,34 @@ def running()->str: # a command
     "What is running now, as far as can be told"
     script = Path((sys.argv or [''])[0]).name
     if os.environ.get('PYTEST_CURRENT_TEST'): return 'pytest'
-    return f'python {script}' if script.endswith('.py') and script not in ('ipykernel_launcher.py',
-        '__main__.py') else 'nbdev-test'
+    is_script = script.endswith('.py') and script not in ('ipykernel_launcher.py', '__main__.py')
+    return f'python {script}' if is_script else 'nbdev-test'
 
 # %% ../nbs/18_adopt.ipynb #c16bfa82
 def adopt_hint(
     file:Recordings,
     call:Call, # for which there is no recording
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 )->str: # empty where no rule helps
     "Which command brings the answer without a call"
     for name in known_rules if len(file) else ():
         rules = rules_of([name])
-        if not find_former(file, call, rules, norm_pats): continue
+        if not find_former(file, call, rules, key_for): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
         return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look like it. '
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 
-# %% ../nbs/18_adopt.ipynb #abf2cfbf
+# %% ../nbs/18_adopt.ipynb #5f746783
 def say_what_helps(
     file:Recordings,
     call:Call, # which is about to be made
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    key_for # gives the key of a call
 ):
     "Say once that `call` was answered before an upgrade of its SDK"
     if 'adopt' in file.told: return
-    if hint := adopt_hint(file, call, norm_pats): warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}',
-        'adopt')
+    hint = adopt_hint(file, call, key_for)
+    if hint: warn_once(file.told, f'{call.method} {normalize_url(call.url)}: {hint}', 'adopt')
 
 # %% ../nbs/18_adopt.ipynb #d0a43f81
 def keys_in(
@@ -182,39 +181,40 @@ def keys_in(
     file = Recordings(path)
     return {*file.index, *file.older} if len(file) else set()
 
-# %% ../nbs/18_adopt.ipynb #304a9af3
+# %% ../nbs/18_adopt.ipynb #89690872
+def adopt_all(
+    path, # of the file
+    rules:tuple, # texts
+    commands:list # for the shell
+)->tuple: # exit status of the first command that failed, or 0; how many recordings were adopted
+    "Run the commands, and have what they miss adopted; raises `OSError` where the file cannot be read"
+    before = keys_in(path)
+    status, _ = watch(commands, path, rules)
+    return status, len(keys_in(path) - before)
+
+# %% ../nbs/18_adopt.ipynb #578428dd
 def adopt_command(
     argv:list # of texts
 )->int: # exit status
     "Take recordings over to the requests of a new SDK"
-    parser = command_parser('adopt',
-        f"""After an upgrade of an SDK: put the old answers under the new keys. The commands of --run replay; where a
-recording is missing,
-        the rules say how the old request looked. Rules with a name: {', '.join(known_rules)}. The old lines stay
-until cachy tidy --run drops them.""", """
+    parser = command_parser('adopt', f"""After an upgrade of an SDK: put the old answers under the new keys. The commands of
+        --run replay; where a recording is missing, the rules say how the old request looked. Rules with a name:
+        {', '.join(known_rules)}. The old lines stay until cachy tidy --run drops them.""", """
         cachy adopt anthropic-2 --run nbdev-test
         cachy adopt genai-3 --run 'pytest -q' --run 'python report.py'
-        cachy adopt url:/v2/=/v1/ --run pytest               another path before
-        cachy adopt header:openai-beta=x --run pytest        another header
-        cachy adopt query:beta=true --run pytest             another parameter
-        cachy adopt body:encoding_format= --run pytest       without a field""",
+        cachy adopt url:/v2/=/v1/ --run pytest         another path before
+        cachy adopt header:openai-beta=x --run pytest  another header
+        cachy adopt query:beta=true --run pytest       another parameter
+        cachy adopt body:encoding_format= --run pytest  without a field""",
         '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read; that of a command of --run which failed')
-    parser.add_argument('rule', nargs='+', metavar='RULE',
-        help='what the old request had: header:NAME=OLD, query:NAME=OLD, url:NEW=OLD or body:FIELD=OLD; or a name')
-    parser.add_argument('--run', action='append', required=True, metavar='COMMAND',
-        help='what makes the calls; may be given several times')
+    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had, as below; or a name')
+    parser.add_argument('--run', action='append', required=True, metavar='COMMAND', help='what calls; may be given several times')
     parser.add_argument('--file', default=None, help='the file (default: cachy.jsonl of the project)')
     options = parser.parse_args(argv)
-    try: rules = rules_of(options.rule)
+    try: rules_of(options.rule)
     except ValueError as error: parser.error(str(error))
-    if len(rules) > 6: parser.error('at most six rules at once')
     path = options.file or default_file()
-    try:
-        before = keys_in(path)
-        status, used = watch(options.run, path, tuple(options.rule))
-        adopted = len(keys_in(path) - before)
+    try: status, adopted = adopt_all(path, tuple(options.rule), options.run)
     except OSError as error: return complain(f'{path}: {error.strerror}')
-    rest = ', the former lines stay until `cachy tidy --run` drops them' if adopted else ''
-    print(f'{path}: {plural(adopted, "recording")} adopted{rest}.')
-    if status: return complain(f'a command ended with status {status}.', status)
-    return 0 if adopted else 1
+    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay for now" * bool(adopted)}.')
+    return complain(f'a command ended with status {status}.', status) if status else int(not adopted)

@@ -12,7 +12,7 @@ import os
 import sys
 from pkgutil import resolve_name
 
-# %% ../nbs/11_cli.ipynb #4ebaa077
+# %% ../nbs/11_cli.ipynb #e225544b
 commands = ( # name, what it does, an example, and the function
     ('demo', 'see what cachy does, on this machine and without a key', 'cachy demo', 'cachy.demo:demo_command'),
     ('init', 'set this repository up for the file', 'cachy init', 'cachy.init:init_command'),
@@ -24,13 +24,19 @@ commands = ( # name, what it does, an example, and the function
         'cachy.adopt:adopt_command'),
     ('rm', 'forget recordings', "cachy rm 'Tell me about cats'", 'cachy.tidy:rm_command'))
 
+head = """usage: cachy COMMAND [ARGUMENT …]
+
+Record each LLM API call once, replay it from then on.
+
+commands, each with an example:"""
+tail = """
+options:
+  -h, --help     this help; `cachy COMMAND --help` tells about a command
+  --version      the version"""
+
 def overview()->str:
     "What `cachy` prints when nothing else is asked"
-    lines = [f'  {name:6} {what}\n           {example}' for name, what, example, _ in commands]
-    return '\n'.join(['usage: cachy COMMAND [ARGUMENT …]', '', 'Record each LLM API call once, replay it from then on.', '',
-        'commands, each with an example:',
-        *lines, '', 'options:', '  -h, --help     this help; `cachy COMMAND --help` tells about a command',
-            '  --version      the version'])
+    return '\n'.join([head, *(f'  {name:6} {what}\n           {example}' for name, what, example, _ in commands), tail])
 
 # %% ../nbs/11_cli.ipynb #6188a2ca
 def main(

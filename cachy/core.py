@@ -109,6 +109,7 @@ class CachyMiss(BaseException):
 # %% ../nbs/00_core.ipynb #53f57624
 class Session:
     "What is cached, where and how; and what happened so far"
+    made = 0 # how many there were in this process
     def __init__(self,
         file:Recordings,
         doms:tuple, # hosts
@@ -121,18 +122,18 @@ class Session:
         ignore:tuple=ignore # fields of JSON bodies that do not count: dotted paths
     ):
         doms_pattern(doms) # raises where an entry is no host
+        Session.made += 1
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
         self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
-        self.history = History()
+        self.history, self.sample_number = History(), 0 # the number holds where `sample` says nothing
         self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
-        self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def so_far(self)->dict: # what is counted: how much
@@ -275,14 +276,16 @@ class Question:
     def say_what_helps(self):
         "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
         from cachy.adopt import say_what_helps
-        say_what_helps(self.session.file, self.call, self.session.norm_pats)
+        say_what_helps(self.session.file, self.call, self.key_for)
+    def key_for(self, call:Call)->str: # 16 hex digits
+        "The key that `call` would have here"
+        return request_key(call, self.session.norm_pats, ignore=self.session.ignore, sample=self.sample)
     def find_former(self)->Recording|None:
         "The answer to what an older SDK sent for the same question; it gets a line of today"
         from cachy.adopt import adopt
-        file = self.session.file
-        line = adopt(file, self.call, self.key, self.session.norm_pats, self.body, self.secrets)
+        line = adopt(self.session.file, self.call, self.key_for, self.line_for)
         if line is None or self.secret_refusal(recording := read_line(line)[1]): return None
-        file.add(line)
+        self.do(partial(self.session.file.add, line))
         return recording
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
@@ -313,10 +316,11 @@ class Question:
             warn_once(self.session.file.told, message)
     def miss(self)->CachyMiss:
         "The exception that says which recording is missing, and what to do"
+        from cachy.adopt import adopt_hint
         from cachy.miss import explain
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
-        before = waiting.get(self.key, '') or self.other_samples()
+        before = waiting.get(self.key, '') or self.other_samples() or adopt_hint(session.file, self.call, self.key_for)
         miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before))
         self.report('missed', str(miss), logging.ERROR)
         return miss
@@ -332,8 +336,10 @@ class Question:
         return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
     def write(self, recording:Recording):
         "Append a line to the file; raises `OSError` where that fails"
-        asked = self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample
-        self.session.file.add(write_line(self.key, *asked))
+        self.session.file.add(self.line_for(recording))
+    def line_for(self, recording:Recording)->bytes:
+        "The line that keeps `recording`"
+        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
     def do(self, write): # a function that takes nothing
         "Call `write`, which may wait for the file; in an async call it is left to `settle`"
         if self.is_async: self.pending = write

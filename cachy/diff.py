@@ -49,7 +49,7 @@ def likeness(
     "How much two questions have in common"
     return 2 * len(one & other) / (len(one) + len(other) or 1)
 
-# %% ../nbs/17_diff.ipynb #e79895e7
+# %% ../nbs/17_diff.ipynb #43da0fb9
 near_enough, most_compared = 0.5, 200_000 # likeness of a pair; how many pairs are tried
 
 def pairs_of(
@@ -64,13 +64,13 @@ def pairs_of(
     mine, theirs = ({i: (place_of(shown), words_of(shown)) for i, shown in enumerate(items) if i not in done}
         for items, done in ((new, pairs.keys()), (old, {*pairs.values()})))
     if len(mine) * len(theirs) > most_compared: return pairs
-    near = [(-likeness(words, others), i, j) for i, (place, words) in mine.items() for j,
-        (other, others) in theirs.items() if place == other]
+    near = [(-likeness(words, others), i, j) for i, (place, words) in mine.items()
+        for j, (other, others) in theirs.items() if place == other]
     for score, i, j in sorted(near):
         if -score >= near_enough and i not in pairs and j not in {*pairs.values()}: pairs[i] = j
     return pairs
 
-# %% ../nbs/17_diff.ipynb #843e6b43
+# %% ../nbs/17_diff.ipynb #652d8b45
 class Change(NamedTuple):
     "One question in two files"
     kind:str # one of `kinds`
@@ -79,7 +79,7 @@ class Change(NamedTuple):
 
 kinds = { # what it is called: one, several
     'answer': ('answer changed', 'answers changed'), 'question': ('question changed', 'questions changed'),
-        'new': ('new', 'new'), 'gone': ('gone', 'gone')}
+    'new': ('new', 'new'), 'gone': ('gone', 'gone')}
 
 def changes_between(
     before:list, # of `Shown`
@@ -88,11 +88,10 @@ def changes_between(
     "What changed between two files"
     old, new = ({shown.key: shown for shown in shown_lines if shown.counts} for shown_lines in (before, after))
     both = old.keys() & new.keys()
-    answers = [Change('answer', old[key].lines, new[key].lines) for key in new if key in both
-        and old[key].lines != new[key].lines]
-    gone, added, stayed = ([*map(which.get, keys)] for which, keys in (
-        (old, [key for key in old if key not in both]), (new, [key for key in new if key not in both]),
-            (new, [key for key in new if key in both])))
+    pairs = [(old[key].lines, new[key].lines) for key in new if key in both]
+    answers = [Change('answer', before, after) for before, after in pairs if before != after]
+    gone, added = [old[key] for key in old if key not in both], [new[key] for key in new if key not in both]
+    stayed = [new[key] for key in new if key in both]
     replaced = pairs_of(added, gone)
     others = [shown for i, shown in enumerate(added) if i not in replaced]
     near = pairs_of(others, stayed)
@@ -101,7 +100,7 @@ def changes_between(
     left = [Change('gone', shown.lines, []) for j, shown in enumerate(gone) if j not in {*replaced.values()}]
     return [*answers, *questions, *fresh, *left], len(both) - len(answers)
 
-# %% ../nbs/17_diff.ipynb #2bb588e2
+# %% ../nbs/17_diff.ipynb #9fac877a
 def short_run(
     lines:list,
     most:int # that are shown
@@ -130,8 +129,8 @@ def counted(
 )->str:
     "Such as '1 answer changed, 2 new, 159 equal'"
     counts = Counter(change.kind for change in changes)
-    return ', '.join([f'{counts[kind]:,} {words[counts[kind] > 1]}' for kind,
-        words in kinds.items() if counts[kind]] + [f'{equal:,} equal'])
+    parts = [f'{counts[kind]:,} {words[counts[kind] > 1]}' for kind, words in kinds.items() if counts[kind]]
+    return ', '.join([*parts, f'{equal:,} equal'])
 
 def as_text(
     name:str, # of the file
@@ -144,7 +143,7 @@ def as_text(
         yield '\n'.join([f'{kinds[change.kind][0]}{beside}:', *compared(change, 1000), ''])
     yield f'{name}: {counted(changes, equal)}'
 
-# %% ../nbs/17_diff.ipynb #b300468e
+# %% ../nbs/17_diff.ipynb #d1496d9c
 most_characters, most_lines = 60_000, 6 # of all; in a row, of one recording
 
 def title_of(
@@ -152,8 +151,7 @@ def title_of(
 )->str: # HTML
     "The first words of what was asked"
     lines = change.new or change.old
-    asked = [line.partition(': ')[2] for line in lines[1:] if re.match(r'  [^ :>]+: ', line)
-        and not line.startswith(('  settings:', '  tools:', '  also:'))]
+    asked = [line.partition(': ')[2] for line in lines[1:] if re.match(r'  (?!settings|tools|also)[^ :>]+: ', line)]
     words = re.sub(r'\s+', ' ', asked[-1] if asked else lines[0])[:60]
     return html.escape(re.sub(r'([@#])', '\\1\u200b', words)) # a blank without width: no name, and no number of an issue
 
@@ -163,8 +161,8 @@ def as_details(
     "One recording, folded"
     body = '\n'.join(line[:1000] for line in compared(change, most_lines))
     fence = '`' * max(3, 1 + max(map(len, re.findall('`+', body)), default=0))
-    summary = f'{kinds[change.kind][0]}: <code>{title_of(change)}</code>'
-    return f'<details><summary>{summary}</summary>\n\n{fence}diff\n{body}\n{fence}\n</details>\n'
+    summary = f'<summary>{kinds[change.kind][0]}: <code>{title_of(change)}</code></summary>'
+    return f'<details>{summary}\n\n{fence}diff\n{body}\n{fence}\n</details>\n'
 
 def as_markdown(
     name:str, # of the file
@@ -204,15 +202,13 @@ def lines_at(
     if not git('ls-tree', '--end-of-options', commit, f'./{path.name}', folder=path.parent): return []
     return list(io.BytesIO(git('show', '--no-textconv', '--end-of-options', f'{commit}:./{path.name}', folder=path.parent)))
 
-# %% ../nbs/17_diff.ipynb #6ab84956
+# %% ../nbs/17_diff.ipynb #ee155828
 def diff_command(
     argv:list # of texts
 )->int: # exit status
     "Say what changed between two commits"
-    parser = command_parser('diff',
-        """What changed between two commits (default: HEAD and the working tree): other answers to the same question
-first, then questions
-        that took the place of others, new ones, and those that are gone.""", """
+    parser = command_parser('diff', """What changed between two commits (default: HEAD and the working tree): other answers to the
+        same question first, then questions that took the place of others, new ones, and those that are gone.""", """
         cachy diff                          what changed since the last commit
         cachy diff main                     since the branch main
         cachy diff v1 v2 --file nbs/cachy.jsonl
@@ -224,10 +220,9 @@ first, then questions
         help='github: Markdown for a job summary or a comment')
     parser.add_argument('--exit-code', action='store_true', help='exit with 1 if something changed')
     options = parser.parse_args(argv)
-    commits = [part for commit in options.commit for part in commit.split('..')] if len(options.commit) == 1 else options.commit
+    commits = '..'.join(options.commit).split('..') if options.commit else []
     if len(commits) > 2: parser.error('at most two commits')
-    old, new = ([*commits, 'HEAD', ''] if not commits else [*commits, ''])[:2]
-    path = Path(options.file or default_file())
+    old, new, path = commits[0] if commits else 'HEAD', ''.join(commits[1:]), Path(options.file or default_file())
     try: before, after = (list(show_lines(lines_at(commit, path.absolute()))) for commit in (old or 'HEAD', new))
     except (ValueError, OSError) as error: return complain(f'{path}: {error or "no such commit"}')
     changes, equal = changes_between(before, after)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .terminal import command_parser, complain
 
-# %% ../nbs/19_init.ipynb #9a07ba61
+# %% ../nbs/19_init.ipynb #fa4050b8
 attributes = {'merge': 'union', 'diff': 'cachy', 'text': 'unset'} # what git must say of a file
 attributes_line = 'cachy.jsonl merge=union diff=cachy -text'
 
@@ -36,8 +36,8 @@ def append_line(
 ):
     "Add a line at the end"
     text = path.read_text(encoding='utf-8') if path.exists() else ''
-    with open(path, 'a', encoding='utf-8', newline='') as file: file.write('\n' * bool(text
-        and not text.endswith('\n')) + line + '\n')
+    if text and not text.endswith('\n'): line = '\n' + line
+    with open(path, 'a', encoding='utf-8', newline='') as file: file.write(line + '\n')
 
 def add_attributes(
     top:Path # of the working tree
@@ -62,7 +62,7 @@ def set_driver(
     for name, value in wanted.items(): git(top, 'config', '--local', name, value)
     return ['.git/config: `git diff` shows recordings as text, in this clone'] * bool(wanted)
 
-# %% ../nbs/19_init.ipynb #d42d513a
+# %% ../nbs/19_init.ipynb #5ae6d376
 pattern = r'(^|/)cachy\.jsonl$' # the paths of files of recordings
 
 def tell_gitleaks(
@@ -74,8 +74,8 @@ def tell_gitleaks(
     if not path.exists() or 'cachy\\.jsonl' in text: return []
     if re.search(r'^\s*\[allowlist\]', text, re.MULTILINE): # a second table of that name would be an error
         return [f".gitleaks.toml: please add '''{pattern}''' to the paths of [allowlist] yourself"]
-    append_line(path, f"\n[[allowlists]]\ndescription = \"recordings of cachy: `cachy check` looks at them\"\npaths = "
-        f"['''{pattern}''']")
+    description = 'recordings of cachy: `cachy check` looks at them'
+    append_line(path, f"\n[[allowlists]]\ndescription = \"{description}\"\npaths = ['''{pattern}''']")
     return ['.gitleaks.toml: an [[allowlists]] entry']
 
 def tell_detect_secrets(
@@ -94,7 +94,7 @@ def tell_detect_secrets(
     path.write_text(json.dumps(baseline, indent=2) + '\n', encoding='utf-8')
     return ['.secrets.baseline: files to exclude']
 
-# %% ../nbs/19_init.ipynb #bf262289
+# %% ../nbs/19_init.ipynb #20853a12
 hook_names = ('check-added-large-files', 'detect-secrets', 'codespell', 'typos') # that stumble over recordings
 own_hook = ('- repo: local', '  hooks:', '    - id: cachy-check', '      name: cachy check', '      entry: cachy check',
     '      language: python', '      additional_dependencies: [pycachy]', f"      files: '{pattern}'")
@@ -114,8 +114,8 @@ def exclude_from_hooks(
         if own is None:
             changed.append(f"{' ' * (indent + 2)}exclude: '{pattern}'")
             done.append(f'.pre-commit-config.yaml: {hook[2]} leaves recordings out')
-        elif 'cachy' not in ''.join(rest[:end]): done.append(f'.pre-commit-config.yaml: please add {pattern} to the '
-            f'`exclude` of {hook[2]} yourself')
+        elif 'cachy' not in ''.join(rest[:end]):
+            done.append(f'.pre-commit-config.yaml: please add {pattern} to the `exclude` of {hook[2]} yourself')
     return changed, done
 
 def tell_pre_commit(
@@ -126,8 +126,8 @@ def tell_pre_commit(
     if not path.exists(): return []
     lines, done = exclude_from_hooks(path.read_text(encoding='utf-8').splitlines())
     start = next((i for i, line in enumerate(lines) if re.match(r'repos:\s*(#.*)?$', line)), None)
-    first = next((line for line in lines[start + 1:] if line.strip() and not line.lstrip().startswith('#')),
-        '') if start is not None else ''
+    items = lines[start + 1:] if start is not None else []
+    first = next((line for line in items if line.strip() and not line.lstrip().startswith('#')), '')
     if any('cachy-check' in line for line in lines): pass
     elif item := re.match(r'(\s*)- repo:', first):
         lines[start + 1:start + 1] = [item[1] + line for line in own_hook]
@@ -137,24 +137,21 @@ def tell_pre_commit(
     if text != path.read_text(encoding='utf-8'): path.write_text(text, encoding='utf-8')
     return done
 
-# %% ../nbs/19_init.ipynb #4312ae07
+# %% ../nbs/19_init.ipynb #1ddfb532
 def init_command(
     argv:list # of texts: none
 )->int: # exit status
     "Set a repository up"
-    parser = command_parser('init',
-        """Set this repository up for cachy.jsonl: git merges recordings without conflicts, and shows what they say.
-Checkers that are
-        there (gitleaks, detect-secrets, pre-commit) are told about it. To run it again changes nothing.""", """
-        cachy init""", '0 done, 2 outside of a git repository')
+    parser = command_parser('init', """Set this repository up for cachy.jsonl: git merges recordings without conflicts, and
+        shows what they say. Checkers that are there (gitleaks, detect-secrets, pre-commit) are told about it.
+        To run it again changes nothing.""", 'cachy init', '0 done, 2 outside of a git repository')
     parser.parse_args(argv)
-    if not (found := git(Path.cwd(), 'rev-parse',
-        '--show-toplevel')): return complain('this is no git repository, or git is missing.')
-    top = Path(found)
-    done = [text for tell in (add_attributes, set_driver, tell_gitleaks, tell_detect_secrets, tell_pre_commit)
-        for text in tell(top)]
+    top = git(Path.cwd(), 'rev-parse', '--show-toplevel')
+    if not top: return complain('this is no git repository, or git is missing.')
+    steps = add_attributes, set_driver, tell_gitleaks, tell_detect_secrets, tell_pre_commit
+    done = [text for step in steps for text in step(Path(top))]
     for text in done: print(text)
     if not done: print('Nothing to do: all is set up.')
-    print("GitHub's merge button ignores merge=union: if it reports a conflict, merge on\nyour machine. After a "
-        "merge, `cachy tidy` leaves one line a key.")
+    print("GitHub's merge button ignores merge=union: if it reports a conflict, merge on\nyour machine. "
+        'After a merge, `cachy tidy` leaves one line a key.')
     return 0

@@ -27,7 +27,6 @@ from traceback import walk_stack
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .adopt import adopt_hint
 from .file import Recordings, summarize, summarize_request
 from .providers import turn_lists
 from .request import Body, Call, digest, normalizer
@@ -400,7 +399,7 @@ def explain(
     secrets:set, # its credentials
     mode_reason:str, # why the mode is 'replay'
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
-    before:str='' # why it was not recorded when it was called last
+    before:str='' # what is known beforehand: why it was not recorded when it was called last, or what brings it
 )->tuple: # what `CachyMiss` takes: message, request, key, closest recording, differences
     "Why `call` misses, and what to do"
     request, closest, found, why = dict(method=call.method, url=redact(shown_url(call.url), secrets)), None, [], []
@@ -415,7 +414,7 @@ def explain(
     if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
-    hints = before, adopt_hint(file, call, norm_pats), *why, file_reason(file)
+    hints = before, *why, file_reason(file)
     lines += ['likely reason: ' + reason for reason in hints if reason]
     message = redact('\n'.join([*lines, what_to_do(mode_reason, file)]), secrets)
     return message.encode('utf-8', 'backslashreplace').decode(), request, key, closest, tuple(found)

@@ -47,7 +47,7 @@ def current_run(
     except (OSError, ValueError): return None # it ended long ago
     return Run(notes, tuple(about['rules'])) if about['file'] == same_path(path) else None
 
-# %% ../nbs/21_run.ipynb #a44cb522
+# %% ../nbs/21_run.ipynb #760370b4
 def watch(
     commands:list, # for the shell, run one after the other
     path, # of the file of recordings

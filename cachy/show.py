@@ -7,7 +7,7 @@ Docs: https://AnswerDotAI.github.io/cachy/show.html.md"""
 # %% auto #0
 __all__ = ['instructions', 'asked_model', 'first_words', 'Shown', 'show_lines', 'read_file']
 
-# %% ../nbs/15_show.ipynb #02367ba1
+# %% ../nbs/15_show.ipynb #dd462b8d
 import base64
 import json
 import os
@@ -78,7 +78,7 @@ def is_noise(
     "Whether a field says nothing about what was said"
     return bool(noise.fullmatch(snake(name)) or (not ids and an_id.fullmatch(snake(name))))
 
-# %% ../nbs/15_show.ipynb #7ffd526e
+# %% ../nbs/15_show.ipynb #9a67b901
 plain_names = ('text', 'content', 'output_text', 'output', 'response', 'completion', 'generated_text', 'message', 'transcript',
     'delta', 'answer', 'parts', 'input', 'prompt')
 argument_names = ('arguments', 'args', 'input', 'partial_json', 'parameters')
@@ -137,8 +137,8 @@ class Reading:
             if item is None or name in taken or is_noise(name, self.ids): continue
             self.read(item, name, f'{path}.{name}' if path else name, value)
         kind = value.get('type') or value.get('object')
-        if len(self.pieces) + len(self.rest) == before and isinstance(kind, str) and re.match(r'\w.*\]$',
-            path): self.rest.append(f'[{kind}]')
+        is_silent_item = len(self.pieces) + len(self.rest) == before and re.match(r'\w.*\]$', path)
+        if is_silent_item and isinstance(kind, str): self.rest.append(f'[{kind}]')
     def read_call(self, value)->tuple: # names of fields that are done
         "Take down a tool's call, or its result in Gemini's form"
         given = [value[name] for name in argument_names if name in value]
@@ -159,12 +159,12 @@ class Reading:
             for i, item in enumerate(value):
                 if item is not None: self.read(item, name, f'{path}[{i}]', holder)
 
-# %% ../nbs/15_show.ipynb #d131079e
+# %% ../nbs/15_show.ipynb #ef65f3a0
 @lru_cache(10_000)
 def is_label(name:str)->bool: # of a field
     "Whether a later text replaces an earlier one"
-    return bool(re.fullmatch(r'role|name|event|.*status|.*state|.*reason|.*format|.*mime_type|phase', snake(name))
-        or is_noise(name, False))
+    words = r'role|name|event|.*status|.*state|.*reason|.*format|.*mime_type|phase'
+    return bool(re.fullmatch(words, snake(name)) or is_noise(name, False))
 
 @lru_cache(10_000)
 def index_names(names:tuple)->tuple: # of the fields of an object
@@ -227,7 +227,7 @@ def settle(value):
     if isinstance(value, dict): return {name: settle(item) for name, item in value.items()}
     return [settle(item) for item in value] if isinstance(value, list) else value
 
-# %% ../nbs/15_show.ipynb #4030cbae
+# %% ../nbs/15_show.ipynb #affe7d45
 def put_together(
     events:list # the parsed contents of a stream's events
 ): # what JSON can hold
@@ -235,9 +235,8 @@ def put_together(
     for event in reversed(events[-3:]):
         whole = event.get('response') if isinstance(event, dict) else None
         if isinstance(whole, dict) and (whole.get('output') or whole.get('text')): return whole
-    done = [event['item'] for event in events if isinstance(event, dict) and event.get('type') == 'response.output_item.done'
-        and 'item' in event]
-    if done: return {'output': done}
+    done = [event for event in events if isinstance(event, dict) and event.get('type') == 'response.output_item.done']
+    if done: return {'output': [event.get('item') for event in done]}
     slots:dict = {}
     for event in events:
         place = place_of(event) if isinstance(event, dict) else ('', len(slots))
@@ -248,12 +247,12 @@ def fill_block(
     slot # what the events said at one place
 ):
     "`slot`, with what came piece by piece inside the block that was opened for it"
-    opened = next((name for name in ('content_block', 'start') if isinstance(slot, dict) and isinstance(slot.get(name), dict)),
-        None)
-    if not opened or not isinstance(slot.get('delta'), dict): return slot
+    if not isinstance(slot, dict) or not isinstance(slot.get('delta'), dict): return slot
+    opened = next((name for name in ('content_block', 'start') if isinstance(slot.get(name), dict)), None)
+    if not opened: return slot
     return {opened: join_into(slot[opened], slot['delta'])}
 
-# %% ../nbs/15_show.ipynb #64610481
+# %% ../nbs/15_show.ipynb #b5dd76d5
 def contents_of(
     body:bytes, # decoded
     content_type:str
@@ -265,9 +264,8 @@ def contents_of(
         else: return put_together(content) if is_event_list(content) else content
     delimiter = event_delimiter(content_type)
     if b'\0' in body and not delimiter: return aws_contents(body)
-    if delimiter or body.lstrip()[:5] in (b'data:', b'event'): return stream_contents(body,
-        delimiter or event_delimiter('text/event-stream'))
-    return None
+    if not delimiter and body.lstrip()[:5] in (b'data:', b'event'): delimiter = event_delimiter('text/event-stream')
+    return stream_contents(body, delimiter) if delimiter else None
 
 def stream_contents(
     body:bytes, # decoded
@@ -287,8 +285,8 @@ def is_event_list(
     content # parsed JSON
 )->bool:
     "Whether `content` is a stream in one JSON list, as Gemini sends it"
-    return isinstance(content, list) and all(isinstance(item, dict) and 'candidates' in item
-        for item in content) and bool(content)
+    items = content if isinstance(content, list) else []
+    return bool(items) and all(isinstance(item, dict) and 'candidates' in item for item in items)
 
 def aws_contents(
     body:bytes # AWS's binary event stream
@@ -343,9 +341,9 @@ def raw_piece(
 # %% ../nbs/15_show.ipynb #a574b0e9
 instructions = ('system', 'systemInstruction', 'system_instruction', 'instructions', 'preamble')
 
-# %% ../nbs/15_show.ipynb #5895b852
-defaults = (('n', 1), ('temperature', 1), ('top_p', 1), ('presence_penalty', 0), ('frequency_penalty', 0),
-    ('tool_choice', 'auto'))
+# %% ../nbs/15_show.ipynb #0c82101a
+defaults = ( # of the APIs
+    ('n', 1), ('temperature', 1), ('top_p', 1), ('presence_penalty', 0), ('frequency_penalty', 0), ('tool_choice', 'auto'))
 question_names = (*plain_names, 'query', 'inputs', 'texts', 'question', 'instruction', *instructions)
 
 def is_default(name:str, value)->bool: # a field of a request
@@ -439,7 +437,7 @@ def asked_model(
     "The model that `request` asks"
     return model_of(dict(url=str(request.get('url', '')), body=asked_fields(request)))
 
-# %% ../nbs/15_show.ipynb #b566fe71
+# %% ../nbs/15_show.ipynb #743f0e39
 def question_lines(
     request:dict # as in the file
 )->list: # of lines
@@ -449,10 +447,8 @@ def question_lines(
     first = [name for name in said if name in instructions]
     lines = [line for name in dict.fromkeys([*first, *said]) for line in said_lines(name, said[name])]
     tools = fields.get('tools')
-    others = {name: value for name, value in fields.items() if name not in said and not (name == 'tools' and isinstance(tools,
-        list))
-        and not (name == 'model' and value == model)}
-    settings = [setting for name, value in others.items() for setting in settings_of(value, name)]
+    shown = {*said} | ({'tools'} if isinstance(tools, list) else set()) | ({'model'} if fields.get('model') == model else set())
+    settings = [setting for name, value in fields.items() if name not in shown for setting in settings_of(value, name)]
     if isinstance(tools, list) and tools: lines[:0] = tool_lines(tools)
     if settings: lines[:0] = text_lines('  settings: ', ', '.join(settings))
     return lines
@@ -526,7 +522,7 @@ def counting_lines(
         elif key: numbers.setdefault(key, i)
     return numbers
 
-# %% ../nbs/15_show.ipynb #f58c25a5
+# %% ../nbs/15_show.ipynb #215013d9
 def show_lines(
     lines:list # of the file, as bytes
 ): # yields `Shown`
@@ -538,8 +534,8 @@ def show_lines(
             yield Shown('', False, show_damage(line))
             continue
         request = fields.get('request')
-        yield Shown(fields['key'], counting[fields['key']] == i, show_fields(fields),
-            request if isinstance(request, dict) else {})
+        key, request = fields['key'], request if isinstance(request, dict) else {}
+        yield Shown(key, counting[key] == i, show_fields(fields), request)
 
 # %% ../nbs/15_show.ipynb #8ebb458d
 def order_of(
@@ -568,7 +564,7 @@ def for_people(
         text = '\n'.join([f"{key} {head}{'' if counts else ' (counts no more)'}" if key else head, *rest])
         if not wanted or wanted.lower() in text.lower(): yield text
 
-# %% ../nbs/15_show.ipynb #a1fc96cc
+# %% ../nbs/15_show.ipynb #3b9f7c2f
 def read_file(
     path # of a file
 )->list: # of lines, as bytes, with their ends

@@ -1,4 +1,5 @@
 "The pytest plugin, run by pytest inside pytest; under pytest-xdist too."
+import json
 import os
 
 import httpx  # noqa: F401 (httpx here, since a run in this process forgets what it imported)
@@ -55,7 +56,7 @@ def test_auto_then_replay(run, pytester, stand_in):
     result.assert_outcomes(passed=3)
     assert summary(result) == ['cachy: 3 replayed, 0 recorded, 0 missed; 0 recordings unused']
     result = run('--cachy=replay', '-k', 'one or two')
-    assert summary(result) == ['cachy: 2 replayed, 0 recorded, 0 missed; 1 recordings unused']
+    assert summary(result) == ['cachy: 2 replayed, 0 recorded, 0 missed'] # some were left out, which may need the rest
     assert len((pytester.path/'cachy.jsonl').read_text().splitlines()) == 3
 
 def test_record_and_off(run, pytester, stand_in):
@@ -172,7 +173,7 @@ def test_more(ask): ask('more')
     stand_in.stop()
     result = run('--cachy=replay', '-p', 'xdist', '-n', '2', '-k', 'test_it', own_process=True)
     result.assert_outcomes(passed=12)
-    assert summary(result) == ['cachy: 12 replayed, 0 recorded, 0 missed; 1 recordings unused']
+    assert summary(result) == ['cachy: 12 replayed, 0 recorded, 0 missed']
     pytester.makepyfile("def test_new(ask): ask('new')\ndef test_old(ask): ask('more')")
     result = run('--cachy=replay', '-p', 'xdist', '-n', '2', own_process=True)
     result.assert_outcomes(passed=1, failed=1)
@@ -301,3 +302,78 @@ def test_one(early, cachy): early.setenv('OPENAI_API_KEY', 'mine')
 def test_two(): assert 'OPENAI_API_KEY' not in os.environ
 """)
     assert run('-p', 'no:randomly').ret == 0
+
+def test_unused_only_after_a_whole_run(run, pytester, stand_in):
+    pytester.makepyfile(test_it=three, test_other="import pytest\n@pytest.mark.slow\ndef test_it(ask): ask('four')\ndef test_last(): assert False")
+    run('--cachy=auto')
+    (pytester.path/'test_it.py').write_text(three.replace("'three'", "'other'"))
+    for args in (['-k', 'one'], ['-m', 'not slow'], ['--deselect', 'test_it.py::test_text[one]'], ['test_it.py::test_text'], ['test_it.py'], ['-x'], ['--ignore=test_other.py']):
+        assert 'unused' not in summary(run('--cachy=replay', *args))[0], args
+    whole, = summary(run('--cachy=replay'))
+    assert whole.endswith('; 1 recording unused') and summary(run('--cachy=replay', '.')) == [whole]
+
+def test_unused_are_named_and_may_fail(run, pytester, stand_in):
+    pytester.makepyfile(three)
+    assert run('--cachy=auto', '--cachy-unused=fail').ret == 0
+    pytester.makepyfile(three.replace("'three'", "'two'"))
+    result = run('--cachy=replay', '--cachy-unused=fail', '-v')
+    assert result.ret == pytest.ExitCode.TESTS_FAILED and '; 1 recording unused' in summary(result)[0]
+    result.stdout.fnmatch_lines(['  gpt-4o, 1 recording:', '    three'])
+    assert run('--cachy=replay', '--cachy-unused=fail', '-k', 'one').ret == 0 and run('--cachy=replay').ret == 0
+    assert run('--cachy=replay', '--cachy-unused=fail', '-p', 'xdist', '-n', '2', own_process=True).ret == pytest.ExitCode.TESTS_FAILED
+
+def test_mode_in_the_configuration(run, pytester, stand_in, monkeypatch):
+    pytester.makepyfile('def test_it(ask, cachy): print(cachy.mode); assert ask("hello")')
+    def configure(mode): pytester.makepyprojecttoml(f'[tool.pytest.ini_options]\ncachy = "{mode}"')
+    configure('auto')
+    assert '1 recorded' in summary(run())[0]
+    stand_in.stop()
+    monkeypatch.setenv('CI', 'true')
+    result = run('-s')
+    assert '1 replayed' in summary(result)[0] and 'replay' in result.stdout.str()
+    configure('record')
+    result = run('-s', CACHY_MODE='replay')
+    assert '1 replayed' in summary(result)[0]
+    monkeypatch.delenv('CACHY_MODE')
+    configure('off')
+    assert '1 replayed' in summary(run('--cachy=replay'))[0]
+    configure('sometimes')
+    assert run(own_process=True).ret == pytest.ExitCode.USAGE_ERROR
+
+def test_ci_without_cachy_says_so(run, pytester, stand_in, monkeypatch):
+    def said(*args): return 'nothing switched cachy on' in run(*args, own_process=True).stdout.str()
+    pytester.makepyfile('def test_it(): pass')
+    monkeypatch.setenv('CI', 'true')
+    (pytester.path/'cachy.jsonl').write_text('')
+    assert said() and not said('--cachy=off')
+    pytester.makepyfile('import cachy\ndef test_it():\n    with cachy.enable_cachy(): pass')
+    assert not said('-p', 'xdist', '-n', '2')
+
+@pytest.mark.parametrize('marker, words', [('mod="replay"', "knows no 'mod'"), ('mode="reply"', "mode='reply'"), ('"replay"', "write mode='replay'")])
+def test_a_wrong_marker_is_one_line(run, pytester, stand_in, marker, words):
+    pytester.makepyfile(f"import pytest\n@pytest.mark.cachy({marker})\ndef test_it(ask): ask('one')")
+    result = run()
+    result.assert_outcomes(errors=1)
+    assert words in result.stdout.str() and 'pytest_plugin.py' not in result.stdout.str() and stand_in.calls == 0
+
+@pytest.mark.parametrize('args', [(), ('-p', 'xdist', '-n', '2')], ids=['alone', 'xdist'])
+def test_what_failed_tests_recorded_can_go(run, pytester, stand_in, args):
+    pytester.makepyfile('''
+import pytest
+def test_good(ask): ask('one'); ask('both')
+def test_bad(ask):
+    ask('two'); ask('both')
+    assert False
+def test_old(ask):
+    ask('old')
+    assert False
+@pytest.mark.xfail
+def test_expected(ask):
+    ask('three')
+    assert False
+''')
+    run('--cachy=auto', '-k', 'old') # recorded earlier, kept
+    result = run('--cachy=auto', '--cachy-keep=passed', *args, own_process=bool(args))
+    result.assert_outcomes(passed=1, failed=2, xfailed=1)
+    kept = [json.loads(line)['request']['body']['messages'][0]['content'] for line in (pytester.path/'cachy.jsonl').read_text().splitlines()]
+    assert sorted(kept) == ['both', 'old', 'one', 'three']
