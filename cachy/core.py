@@ -10,7 +10,6 @@ __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMi
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
-import html
 import importlib
 import logging
 import os
@@ -25,15 +24,16 @@ from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
-from typing import NamedTuple
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
+from .receipt import Ledger, Note, repeat_line
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import contains_secret, credentials, with_sent_headers
+from .view import Account, call_detail, hold_back
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -220,9 +220,10 @@ class CachyMiss(BaseException):
         super().__init__(message)
         self.request:dict = request or {}
         self.key, self.closest, self.differences = key, closest, differences
+    def _render_traceback_(self)->list: return [f'CachyMiss: {self}'] # what IPython shows instead of the frames of an SDK
 
 # %% ../nbs/00_core.ipynb #53f57624
-class Session:
+class Session(Account):
     "What is cached, where and how; and what happened so far"
     def __init__(self,
         file:Recordings,
@@ -241,33 +242,25 @@ class Session:
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
-        self.history = History()
+        self.history, self.ledger = History(), Ledger()
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
         self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
-    def so_far(self)->dict: # what is counted: how much
-        "What happened so far"
-        outcomes = ('replayed', 'recorded', 'missed', 'not recorded')
-        return {outcome: self.counts[outcome] for outcome in outcomes} | {'seconds saved': round(self.saved, 1)}
-    def __repr__(self):
-        counts = ', '.join(f'{count} {name}' for name, count in self.so_far().items())
-        return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
-    def _repr_html_(self):
-        rows = dict(mode=f'{self.mode} ({self.why})', file=self.file, recordings=len(self.file), **self.so_far())
-        cells = (f'<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>' for name, value in rows.items())
-        return f"<table>{''.join(cells)}</table>"
-    def count(self, outcome:str): # such as 'recorded'
+    def count(self, outcome:str, question=None): # such as 'recorded', and the `Question` that came to it
         "Count one `outcome`"
-        with self.lock: self.counts[outcome] += 1
-    def replayed(self, asked:Identity, recording:Recording)->bool: # whether that looks like a loop without end
+        with self.lock:
+            self.counts[outcome] += 1
+            if question: self.ledger.note(question, outcome)
+    def replayed(self, question, recording:Recording, follows:bool)->bool: # whether that looks like a loop without end
         "Count a replay"
         with self.lock:
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
-            return self.history.replayed(asked)
+            self.ledger.note(question, 'replayed', recording.status, recording.elapsed)
+            return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
         return self.debug or log.isEnabledFor(level)
@@ -275,13 +268,14 @@ class Session:
         outcome:str, # 'replayed', 'recorded', 'not recorded', 'missed' or 'passed through'
         call:Call,
         why:str='', # in few words
-        level:int=logging.DEBUG # of the log line
+        level:int=logging.DEBUG, # of the log line
+        seconds:float|None=None # that the answer took
     ):
         "Say what became of `call`"
         if not self.speaks(level): return
         line = f"cachy {outcome}: {call.method} {normalize_url(call.url)}{': ' + why if why else ''}"
         log.log(level, line)
-        if self.debug: print(line.partition('\n')[0]) # a miss has more to say, and says it as an exception
+        if self.debug: print(line.partition('\n')[0] + call_detail(call, seconds)) # a miss has more to say, and says it as an exception
     def __enter__(self)->'Session':
         if self.replaced and self in sessions: sessions.insert(self.place, self.replaced)
         self.scoped, self.replaced = True, None
@@ -328,6 +322,8 @@ class Question:
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
     ):
         self.session, self.read = session, read
+        self.size = wire[-1] if wire else len(self.call.body) # of its body in bytes
+        self.note:Note|None = None # in the session's ledger
         self.fallback:Recording|None = None # the answer, if trying the call live fails
         number, self.fresh = scope.get().sample, scope.get().fresh
         self.sample = session.sample_number if number is None else number
@@ -353,8 +349,8 @@ class Question:
         return self.known
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
-        self.session.count(outcome)
-        self.session.say(outcome, self.call, why, level)
+        self.session.count(outcome, self)
+        self.session.say(outcome, self.call, why, level, self.note and self.note.seconds)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
@@ -369,12 +365,14 @@ class Question:
         if may_look and session.history.is_stuck(asked): self.fallback, recording = recording, None
         else: self.replayed(recording)
         return recording
-    def replayed(self, recording:Recording):
-        "Count a replay, and say so; once also that a loop may have no end"
+    def replayed(self, recording:Recording, follows:bool=False): # whether it was recorded for somebody else just now
+        "Count a replay, and say so; once also that a loop may have no end, or that there may be other answers"
         session = self.session
-        if session.replayed(self.known, recording):
+        if session.replayed(self, recording, follows):
             session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
-        elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
+        elif session.speaks(logging.INFO):
+            why = repeat_line(session.file, session.ledger, self.key, session.told) if session.mode == 'auto' else ''
+            session.say('replayed', self.call, why, logging.INFO if why else logging.DEBUG, recording.elapsed)
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
         from cachy.older import find_older
@@ -385,7 +383,7 @@ class Question:
             return recording
         try:
             with session.file.lock: # another thread may have found it too
-                if session.file.find(self.key) is None: self.write(recording)
+                if session.file.find(self.key) is None: self.write(recording, '')
         except OSError as error:
             message = f'{session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
             warn_once(session.file.told, message)
@@ -396,7 +394,9 @@ class Question:
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
         miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, '') or self.other_samples()))
-        self.report('missed', str(miss), logging.ERROR)
+        session.count('missed', self)
+        say = partial(session.say, 'missed', self.call, str(miss), logging.ERROR)
+        if not hold_back(miss, say): say()
         return miss
     def other_samples(self)->str: # empty if this is no sample
         "Which samples of the question are recorded"
@@ -408,9 +408,9 @@ class Question:
         "Whether `recording` holds a credential of the request"
         texts = (recording.body, recording.headers.get('content-type', '')), (repr(recording.headers).encode(), '')
         return any(contains_secret(self.secrets, *text) for text in texts)
-    def write(self, recording:Recording):
+    def write(self, recording:Recording, at:str|None=None): # as for `write_line`
         "Append a line to the file; raises `OSError` where that fails"
-        self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample))
+        self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample, at))
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -455,7 +455,7 @@ class Exchange(Question):
         try:
             self.recording = leader.answer if leader else None
             if self.recording is None: self.recording = self.find()
-            else: self.session.count('replayed')
+            else: self.replayed(self.recording, True)
         except BaseException:
             self.__exit__()
             raise
@@ -471,6 +471,7 @@ class Exchange(Question):
         "Mark `request` as being sent; if it was tried live and fails, its recording is the answer after all"
         token, self.start = being_sent.set(request), time.perf_counter()
         if not self.fallback: self.session.history.sent(self.identity)
+        with self.session.lock: self.session.ledger.note(self, 'not recorded') # as long as nothing else is known
         try: yield
         except Exception:
             if not self.fallback: raise
@@ -484,6 +485,7 @@ class Exchange(Question):
         sent=() # `(name, value)` pairs of the headers with which the request went out
     )->Recorder|None: # None: the answer is not to be recorded
         "Start to record an answer that has just arrived, or say why not"
+        self.session.ledger.note(self, '', status)
         why = status_refusal(status, self.session.errors)
         if self.fallback and why: raise TriedInVain(why)
         if self.fallback: self.session.history.sent(self.identity)
@@ -497,6 +499,7 @@ class Exchange(Question):
     ):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
+        session.ledger.note(self, '', status, elapsed)
         recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
         why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
         if not why and status not in session.errors: why = body_refusal(self.call, recorder.content_type, body)
@@ -525,7 +528,7 @@ class Exchange(Question):
         known = session.file.find(self.key)
         if known and known[::2] == recording[::2]: # status and body
             self.settle()
-            session.count('unchanged')
+            session.count('unchanged', self)
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
             warn_once(session.told, f'{self.call.method} {normalize_url(self.call.url)} gave another answer than before in this session. '
@@ -534,8 +537,8 @@ class Exchange(Question):
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
 def wire_form(request, url:str)->tuple: # of `httpx` or `httpx2`, its body read
-    "All of `request` that goes over the wire, hashable"
-    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+    "All of `request` that goes over the wire, hashable; the size of its body last"
+    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest(), len(request.content)
 
 def read_seconds(request)->float|None: # of `httpx` or `httpx2`
     "The read time-out of `request`; None: it has none"

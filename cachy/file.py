@@ -153,7 +153,8 @@ def write_line(
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
     body:Body|None=None, # of `call`, if it was read already
     secrets:set|None=None, # credentials of `call`, if they are known already
-    sample:int=0 # which of several answers to the same question
+    sample:int=0, # which of several answers to the same question
+    at:str|None=None # when it was recorded, in UTC; None: now; empty: nobody knows
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
     if secrets is None: secrets = credentials(call)
@@ -161,6 +162,8 @@ def write_line(
     except RecursionError: request = dump(dict(method=call.method, url=normalize_url(call.url), body=digest(call.body)))
     fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
     fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001))
+    if at is None: at = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+    if at: fields |= dict(at=at)
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
@@ -365,6 +368,8 @@ class Recordings(Index):
         for _ in range(10):
             with open(self.path, 'ab+', buffering=0) as file, locked(file):
                 size = file.seek(0, os.SEEK_END)
+                if not size and is_stray(self.path): warn_once(self.told, f'recordings go to {self.path}: no settings.ini or pyproject.toml '
+                    'at or above the working folder says where the project is. enable_cachy(cache_dir=…) names another folder.')
                 torn = size and (file.seek(size - 1), file.read(1))[1] != b'\n'
                 data = b'\n' * bool(torn) + line
                 written = file.write(data)
@@ -388,15 +393,25 @@ class Recordings(Index):
                     if not more: break
                 if line[24:37] == b'","request":{': yield key, line[36:].partition(answer_start)[0] + b'}'
 
+# %% ../nbs/05_file.ipynb #1c679be0
+def project_folders()->Iterator[Path]: # the nearest first
+    "The folders at or above the working one that hold a project file"
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder/name).exists() for name in ('settings.ini', 'pyproject.toml')): yield folder
+
+def is_stray(
+    path:Path # of the file of recordings
+)->bool:
+    "Whether the file is in the working folder because there is no project"
+    return path.parent == Path.cwd() and not any(project_folders())
+
 # %% ../nbs/05_file.ipynb #4574cbdf
 def find_folder(
     cache_dir=None # an existing folder; None: that of the project, else the working folder
 )->Path:
     "The folder of `cachy.jsonl`; raises `NotADirectoryError` where `cache_dir` is none"
-    if cache_dir is None:
-        here = Path.cwd()
-        is_project = lambda folder: any((folder/name).exists() for name in ('settings.ini', 'pyproject.toml'))
-        return next(filter(is_project, (here, *here.parents)), here)
+    if cache_dir is None: return next(project_folders(), Path.cwd())
     folder = Path(cache_dir).expanduser().absolute()
     if folder.is_dir(): return folder
     raise NotADirectoryError(

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from .file import Recordings, summarize, summarize_request
 from .providers import turn_lists
-from .request import Body, Call, digest, map_texts, normalize_url, normalizer
+from .request import Body, Call, digest, map_texts, model_in, model_of, normalize_url, normalizer
 from .secrets import redact
 
 # %% ../nbs/06_miss.ipynb #01bec0dc
@@ -255,12 +255,6 @@ def model_reason(found, *rest)->str:
             return f'another model is asked. Ask {old!r}, or record {new!r} as well.'
     return ''
 
-def model_in(
-    url:str # or its path
-)->str: # empty where there is none
-    "The model that `url` names: Gemini, Bedrock, Azure"
-    return next(iter(re.findall('/(?:models?|deployments)/([^/:?]+)', url)), '')
-
 def order_reason(found, *rest)->str:
     "Whether the same values stand in another order"
     pairs = [difference[1:] for difference in found if ... not in difference]
@@ -375,14 +369,6 @@ def what_to_do(
         run = f'CACHY_MODE=auto python {script}'
     else: run = 'run it once with CACHY_MODE=auto in the environment'
     return f'to record it: {run}, with the API key set; then commit {file}'
-
-def model_of(
-    request:dict # as in the file
-)->str: # empty where there is none
-    "The model that `request` asks, from body or path"
-    body = request.get('body')
-    name = body.get('model') if isinstance(body, dict) else None
-    return name if isinstance(name, str) else model_in(request['url'])
 
 # %% ../nbs/06_miss.ipynb #eedda67d
 most_shown = 8 # differences in a message

@@ -6,7 +6,8 @@ Docs: https://AnswerDotAI.github.io/cachy/request.html.md"""
 
 # %% auto #0
 __all__ = ['key_pattern', 'matches', 'doms_pattern', 'is_cached', 'Call', 'split_query', 'normalize_url', 'digest',
-           'headers_for_key', 'listed', 'map_texts', 'normalizer', 'Body', 'read_body', 'request_key']
+           'headers_for_key', 'listed', 'map_texts', 'normalizer', 'Body', 'read_body', 'request_key', 'model_in',
+           'model_of']
 
 # %% ../nbs/02_request.ipynb #f8d05ba7
 import fnmatch
@@ -263,3 +264,18 @@ def request_key(
     url = normalizer(norm_pats)(normalize_url(call.url)) if norm_pats else normalize_url(call.url)
     parts = [call.method, url, headers_for_key(call.headers), [kind, *numbered], content, *([sample] if sample else [])]
     return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
+
+# %% ../nbs/02_request.ipynb #7bff4b65
+def model_in(
+    url:str # or its path
+)->str: # empty where there is none
+    "The model that `url` names: Gemini, Bedrock, Azure"
+    return next(iter(re.findall('/(?:models?|deployments)/([^/:?]+)', url)), '')
+
+def model_of(
+    request:dict # as in the file
+)->str: # empty where there is none
+    "The model that `request` asks, from body or path"
+    body = request.get('body')
+    name = body.get('model') if isinstance(body, dict) else None
+    return name if isinstance(name, str) else model_in(request['url'])
