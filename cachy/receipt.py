@@ -25,6 +25,7 @@ from .answer import event_delimiter, read_event, split_events
 from .file import Recording, Recordings, read_fields, read_line
 from .providers import temperature_field, usage_fields, usage_holders
 from .request import Call, model_of
+from .secrets import shown_url
 
 # %% ../nbs/19_receipt.ipynb #32a351d0
 most_calls, most_call_bytes = 1000, 16_000_000 # that a session remembers
@@ -32,11 +33,14 @@ most_calls, most_call_bytes = 1000, 16_000_000 # that a session remembers
 # %% ../nbs/19_receipt.ipynb #3ef6f2c5
 class Called(NamedTuple):
     "A call of a session"
-    request:Call # method, URL, headers and body as they went out; its repr shows no credentials
+    request:Call # method, URL, headers and body as they went out
     key:str # 16 hex digits
     outcome:str # 'replayed', 'recorded', 'missed', 'not recorded' or 'unchanged'
     status:int|None # HTTP status code; None: there is no answer
     seconds:float|None # how long the answer took, a replayed one when it was recorded
+    def __repr__(self):
+        shown = f'{self.request.method} {shown_url(self.request.url)}', self.key, self.outcome, self.status, self.seconds
+        return f"Called({', '.join(map(str, shown))})"
     def json(self)->Any:
         "The body of the request, parsed; raises `ValueError` if it is no JSON"
         return json.loads(self.request.body)

@@ -31,14 +31,15 @@ def short_path(
 def describe_session(
     mode:str,
     why:str, # that mode holds
-    file:Recordings
+    file:Recordings,
+    store=None # where other machines find the recordings, too
 )->str: # one line
     "What is the same at each run"
     count = len(file)
-    return f"cachy, mode {mode} ({why}): {count:,} recording{'s' * (count != 1)} in {short_path(file.path)}"
+    return f"cachy, mode {mode} ({why}): {count:,} recording{'s' * (count != 1)} in {short_path(file.path)}{' and ' * bool(store)}{store or ''}"
 
 # %% ../nbs/19a_view.ipynb #a487cfc3
-outcomes = ('replayed', 'recorded', 'missed', 'not recorded', 'unchanged', 'passed through')
+outcomes = ('replayed', 'recorded', 'missed', 'not recorded') # these first
 
 def describe_outcomes(
     file:Recordings,
@@ -46,7 +47,8 @@ def describe_outcomes(
     repeats # as `Ledger.repeats` gives them
 )->list: # of lines; none if nothing happened
     "What happened so far, without the zeros"
-    lines, again = [', '.join(f'{counts[outcome]:,} {outcome}' for outcome in outcomes if counts[outcome])], count_repeats(file, repeats)
+    names, again = dict.fromkeys((*outcomes, *sorted(counts))), count_repeats(file, repeats)
+    lines = [', '.join(f'{counts[name]:,} {name}' for name in names if counts[name])]
     if again: lines.append(f"{again:,} repeat{'s' * (again != 1)} of the same question; `{how_to_ask_again[0]}` {how_to_ask_again[1]}")
     return [line for line in lines if line]
 
@@ -65,7 +67,8 @@ class Account:
         return make_receipt(self.file, self.ledger.replays, self.ledger.records)
     def lines(self)->list: # of texts
         "Where the session stands, and what happened"
-        return [describe_session(self.mode, self.why, self.file), *describe_outcomes(self.file, self.counts, self.ledger.repeats())]
+        head = describe_session(self.mode, self.why, self.file, getattr(self, 'store', None))
+        return [head, *describe_outcomes(self.file, self.counts, self.ledger.repeats())]
     def __repr__(self):
         receipt = self.receipt()
         return '\n'.join([*self.lines(), *(['', repr(receipt)] if receipt.rows else [])])

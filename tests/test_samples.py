@@ -5,11 +5,11 @@ import threading
 
 import httpx
 import pytest
-from support.asking import body, libraries, url
 
 import cachy
 from cachy import CachyMiss, enable_cachy
 from cachy.file import Recordings
+from support.asking import body, libraries, url
 
 here = dict(doms=('127.0.0.1',))
 
