@@ -28,7 +28,7 @@ from .answer import Progress, body_refusal, event_delimiter, max_bytes, split_ev
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import compiled_switches, doms, ignore, key_variables, other_names, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
-from .receipt import Ledger, Note, repeat_line
+from .receipt import Ledger, repeat_line
 from .request import Body, Call, doms_pattern, is_cached, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
@@ -255,13 +255,15 @@ class Session(Account):
         "Count one `outcome`"
         with self.lock:
             self.counts[outcome] += 1
-            if question: self.ledger.note(question, outcome)
+            if question: self.ledger.take_down(question, outcome)
     def replayed(self, question, recording:Recording, follows:bool)->bool: # whether that looks like a loop without end
         "Count a replay"
         with self.lock:
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
-            self.ledger.note(question, 'replayed', recording.status, recording.elapsed)
+            self.ledger.replays[question.known.key] += 1
+            if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
+            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
             return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
@@ -326,6 +328,7 @@ def mark_span(key:str): # of a replay
 
 class Question:
     "What is asked in a session; each part is worked out once, and only if somebody needs it"
+    note:list|None = None # what the session's ledger says of it, where that may change
     def __init__(self,
         session:Session,
         read, # gives the `Call`
@@ -333,7 +336,6 @@ class Question:
     ):
         self.session, self.read = session, read
         self.size = wire[-1] if wire else len(self.call.body) # of its body in bytes
-        self.note:Note|None = None # in the session's ledger
         self.fallback:Recording|None = None # the answer, if trying the call live fails
         number, self.fresh = scope.get().sample, scope.get().fresh
         self.sample = session.sample_number if number is None else number
@@ -360,7 +362,7 @@ class Question:
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome, self)
-        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note.seconds)
+        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note[5])
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
@@ -488,7 +490,7 @@ class Exchange(Question):
         if placeholder in self.secrets and not self.fallback: raise self.no_key()
         token, self.start = being_sent.set(request), time.perf_counter()
         if not self.fallback: self.session.history.sent(self.identity)
-        with self.session.lock: self.session.ledger.note(self, 'not recorded') # as long as nothing else is known
+        with self.session.lock: self.session.ledger.take_down(self, 'not recorded') # as long as nothing else is known
         try: yield
         except Exception:
             if not self.fallback: raise
@@ -502,7 +504,7 @@ class Exchange(Question):
         sent=() # `(url, headers)` of each request that went out for it, the headers as pairs
     )->Recorder|None: # None: the answer is not to be recorded
         "Start to record an answer that has just arrived, or say why not"
-        self.session.ledger.note(self, '', status)
+        self.session.ledger.take_down(self, '', status)
         why = status_refusal(status, self.session.errors)
         if self.fallback and why: raise TriedInVain(why)
         if self.fallback: self.session.history.sent(self.identity)
@@ -516,7 +518,7 @@ class Exchange(Question):
     ):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
-        session.ledger.note(self, '', status, elapsed)
+        session.ledger.take_down(self, '', status, elapsed)
         recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
         length = recorder.headers.get('content-length', '')
         why = body_refusal(self.call, recorder.content_type, body, status, length, recorder.progress)
