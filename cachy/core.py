@@ -261,7 +261,6 @@ class Session(Account):
         with self.lock:
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
-            self.ledger.replays[question.known.key] += 1
             if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
             else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
             return not follows and self.history.replayed(question.known)
@@ -329,6 +328,7 @@ def mark_span(key:str): # of a replay
 class Question:
     "What is asked in a session; each part is worked out once, and only if somebody needs it"
     note:list|None = None # what the session's ledger says of it, where that may change
+    fallback:Recording|None = None # the answer, if trying the call live fails
     def __init__(self,
         session:Session,
         read, # gives the `Call`
@@ -336,8 +336,7 @@ class Question:
     ):
         self.session, self.read = session, read
         self.size = wire[-1] if wire else len(self.call.body) # of its body in bytes
-        self.fallback:Recording|None = None # the answer, if trying the call live fails
-        number, self.fresh = scope.get().sample, scope.get().fresh
+        _, self.fresh, number = scope.get()
         self.sample = session.sample_number if number is None else number
         self.wire = (wire, self.sample) if self.sample and wire else wire
         self.known:Identity|None = session.remembered_keys.get(self.wire)
@@ -556,7 +555,8 @@ class Exchange(Question):
 # %% ../nbs/00_core.ipynb #c6bab1c7
 def wire_form(request, url:str)->tuple: # of `httpx` or `httpx2`, its body read
     "All of `request` that goes over the wire, hashable; the size of its body last"
-    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest(), len(request.content)
+    content = request.content
+    return request.method, url, tuple(request.headers.raw), hashlib.sha256(content).digest(), len(content)
 
 def read_seconds(request)->float|None: # of `httpx` or `httpx2`
     "The read time-out of `request`; None: it has none"

@@ -47,17 +47,27 @@ class Called(NamedTuple):
 class Ledger:
     "What a session asked, and what became of it"
     def __init__(self):
-        self.replays:Counter = Counter() # of each key
-        self.records:Counter = Counter() # of each key
-        self.notes:deque = deque() # of the last calls, in the order in which they were asked
+        self.notes:list = [] # of calls, in the order in which they were asked; when they are too many, the older half goes
         self.size = 0 # bytes of their bodies
+        self.forgotten:Counter = Counter() # how often each key was replayed by calls that are no longer among the notes
+        self.records:Counter = Counter() # how often each key was recorded
+        self.heard:Counter = Counter() # how often each key was replayed while somebody listened to the log
     def add(self,
         note # what gives the `Call`, bytes of its body, key, outcome, status, seconds; a list if some of that may change
     ):
-        "Take a call down, and forget the oldest if there are too many"
+        "Take a call down"
         self.notes.append(note)
         self.size += note[1]
-        while len(self.notes) > most_calls or self.size > most_call_bytes: self.size -= self.notes.popleft()[1]
+        if len(self.notes) >= 2 * most_calls or self.size > most_call_bytes: self.forget()
+    def forget(self):
+        "Forget the older half of the notes, but not what was replayed how often"
+        place = len(self.notes) // 2 + 1
+        old, self.notes = self.notes[:place], self.notes[place:]
+        self.size -= sum(note[1] for note in old)
+        self.forgotten.update(note[2] for note in old if note[3] == 'replayed')
+    def replays(self)->Counter:
+        "How often each key was replayed"
+        return self.forgotten + Counter(note[2] for note in list(self.notes) if note[3] == 'replayed')
     def take_down(self,
         asked, # has `read`, `size`, `key`, and its `note` or None
         outcome:str='', # empty: as before
@@ -73,10 +83,10 @@ class Ledger:
             if value is not None: asked.note[i] = value
     def calls(self)->list:
         "The last calls, each as `Called`"
-        return [Called(read(), *rest) for read, _, *rest in list(self.notes)]
+        return [Called(read(), *rest) for read, _, *rest in self.notes[-most_calls:]]
     def repeats(self)->dict: # key: how often its answer was given again
         "What was asked more than once, and got the same answer"
-        counts = {key: count - (key not in self.records) for key, count in list(self.replays.items())}
+        counts = {key: count - (key not in self.records) for key, count in self.replays().items()}
         return {key: count for key, count in counts.items() if count}
 
 # %% ../nbs/19_receipt.ipynb #a9b69f15
@@ -455,7 +465,8 @@ def repeat_line(
     told:set # what was said already; is added to
 )->str: # empty: there is nothing to say
     "What to say, once, when an answer is replayed for the second time though the question may have another one"
-    if ledger.replays[key] != 2 or 'repeats' in told or not file.find(key, read_open): return ''
+    ledger.heard[key] += 1
+    if 'repeats' in told or ledger.heard[key] != 2 or not file.find(key, read_open): return ''
     told.add('repeats')
     return f"the same answer to the same question again. `{how_to_ask_again[0]}` {how_to_ask_again[1]}"
 

@@ -64,7 +64,7 @@ class Account:
     def calls(self)->list[Called]: return self.ledger.calls() # the last ones, in the order in which they were asked
     def receipt(self)->Receipt:
         "Calls, seconds, tokens and money, by model: what was replayed, and what was recorded"
-        return make_receipt(self.file, self.ledger.replays, self.ledger.records)
+        return make_receipt(self.file, self.ledger.replays(), self.ledger.records)
     def lines(self)->list: # of texts
         "Where the session stands, and what happened"
         head = describe_session(self.mode, self.why, self.file, getattr(self, 'store', None))
