@@ -265,7 +265,7 @@ def test_one_replay_is_no_repeat(stand_in, tmp_path, caplog):
         httpx.post(url(stand_in), json=body)
         for number in range(3):
             with session.sample(number + 1): httpx.post(url(stand_in), json=body)
-    assert told(caplog) == [] and 'repeat' not in repr(session)
+    assert told(caplog) == [] and 'of the same question' not in repr(session)
 
 def test_followers_are_repeats(stand_in, tmp_path, caplog):
     caplog.set_level('INFO', 'cachy')
