@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from .file import Recordings, log
+from .file import Recordings, log, working_folder
 from .receipt import Called, Ledger, Receipt, count_repeats, how_to_ask_again, make_receipt
 from .request import Call, model_of
 
@@ -24,7 +24,7 @@ def short_path(
     path:Path # of the file
 )->str: # such as 'zoo/cachy.jsonl'
     "`path` for people: from the working folder where it is below it, from its own folder where that is above, else whole"
-    here, folder = Path.cwd(), path.parent
+    here, folder = working_folder(), path.parent
     if folder != here and path.is_relative_to(here): return str(path.relative_to(here))
     return str(Path(folder.name)/path.name) if here.is_relative_to(folder) else str(path)
 
