@@ -59,9 +59,9 @@ class Ledger:
         "Take a call down"
         self.notes.append(note)
         self.size += note[1]
-        if len(self.notes) >= 2 * most_calls or self.size > most_call_bytes: self.forget()
+        while len(self.notes) >= 2 * most_calls or self.size > most_call_bytes: self.forget()
     def forget(self):
-        "Forget the older half of the notes, but not what was replayed how often"
+        "Forget the older half of the notes, but not how often what was replayed"
         place = len(self.notes) // 2 + 1
         old, self.notes = self.notes[:place], self.notes[place:]
         self.size -= sum(note[1] for note in old)

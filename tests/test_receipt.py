@@ -3,8 +3,10 @@ import asyncio
 import json
 import logging
 import math
+import os
 import re
 import sys
+from functools import cache
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from cachy.cli import main
 from cachy.core import Session
 from cachy.file import Recording, Recordings, write_line
 from cachy.receipt import read_usage, unpack_frames
-from cachy.request import Call, request_key
+from cachy.request import Call
 from support import python, shared
 from support.asking import body, libraries, local, url
 
@@ -24,11 +26,14 @@ real = pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: r
 if (shared/'exchanges').is_dir():
     from load_exchanges import load_exchanges, req_bytes, resp_bytes
 
+@cache
 def exchanges():
-    "The real exchanges that could be recorded: each with its content-type and its answer"
+    "The real exchanges that could be recorded: each with its headers and its answer"
+    found = []
     for exchange in load_exchanges(shared/'exchanges'/'dev-*.jsonl.gz'):
         headers = {name.lower(): value if isinstance(value, str) else value[0] for name, value in dict(exchange['resp_headers']).items()}
-        if (exchange['status'] or 0) // 100 == 2: yield exchange, headers, resp_bytes(exchange)
+        if (exchange['status'] or 0) // 100 == 2: found.append((exchange, headers, resp_bytes(exchange)))
+    return found
 
 # --- what the SDKs' own models parse: tokens in with those of the cache, out with thoughts, those of the cache ---
 
@@ -52,7 +57,7 @@ def by_google(content):
     known = {name for field, info in Usage.model_fields.items() for name in (field, info.alias)}
     usage = Usage.model_validate({name: value for name, value in content['usageMetadata'].items() if name in known})
     number = lambda name: getattr(usage, name) or 0
-    if usage.prompt_token_count is None: return None
+    if usage.prompt_token_count is None: return usage.total_token_count and (usage.total_token_count, 0, 0) # a cache was made
     return (number('prompt_token_count') + number('tool_use_prompt_token_count'),
         number('candidates_token_count') + number('thoughts_token_count'), number('cached_content_token_count'))
 
@@ -73,7 +78,6 @@ def parsed_by_sdk(kind, body):
     import openai.types as openai
     from anthropic._models import construct_type
     from anthropic.types import Message, RawMessageDeltaEvent
-    from ollama import ChatResponse
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
     from openai.types.responses import Response
     if 'amazon.eventstream' in kind:
@@ -106,6 +110,7 @@ def parsed_by_sdk(kind, body):
     if 'billed_units' in str(first.get('usage')): return by_cohere(first['usage'])
     if 'usage' in first and 'inputTokens' in (first['usage'] or {}) and 'outputTokens' in first['usage']: return by_bedrock(first['usage'])
     if 'eval_count' in last:
+        from ollama import ChatResponse
         parsed = ChatResponse.model_validate(dict(last, message=dict(role='assistant', content='')))
         return parsed.prompt_eval_count or 0, parsed.eval_count, 0
     return ...
@@ -116,7 +121,8 @@ told_elsewhere = re.compile(rb'"x_groq": ?\{[^\n]*"usage"|"num_cached_tokens": ?
 @real
 def test_tokens_are_those_that_the_sdks_parse():
     different, equal, told, untold = [], 0, 0, 0
-    for exchange, headers, answer in exchanges():
+    every = 1 if os.environ.get('CACHY_FULL') else 5
+    for exchange, headers, answer in exchanges()[::every]:
         kind = headers.get('content-type', '')
         usage = read_usage(Recording(200, headers, answer, 1.))[0]
         mine = tuple(usage)[:3] if usage else None
@@ -125,14 +131,14 @@ def test_tokens_are_those_that_the_sdks_parse():
         if expected is ... or (told_elsewhere.search(answer) and mine and (expected is None or mine[:2] == expected[:2])): continue
         if expected == mine: equal += 1
         else: different.append((exchange['provider'], exchange['url'], exchange['source'], expected, mine))
-    assert different == [] and equal > 2150 and told + untold > 2900, (equal, told, untold)
+    assert different == [] and equal > 2290 // every and told + untold > 2900 // every, (equal, told, untold)
 
 def recorded(folder, only):
     "A file of real exchanges, and these"
     file, kept = Recordings(folder/'cachy.jsonl'), {}
-    for exchange, headers, answer in exchanges():
+    for i, (exchange, headers, answer) in enumerate(exchanges()):
         call = Call(exchange['method'], exchange['url'], [('content-type', 'application/json')], req_bytes(exchange))
-        if only(exchange, headers, answer): kept[request_key(call)] = call, Recording(200, {'content-type': headers.get('content-type', '')}, answer, 2.)
+        if only(exchange, headers, answer): kept[f'{i:016x}'] = call, Recording(200, {'content-type': headers.get('content-type', '')}, answer, 2.)
     for key, (call, recording) in kept.items(): file.add(write_line(key, call, recording))
     return file, kept
 
@@ -230,7 +236,7 @@ def test_stats_of_a_file(stand_in, tmp_path, capsys):
     assert main(['stats', str(tmp_path/'cachy.jsonl')]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert '3 recordings' in ' '.join(lines[0]) and '2,003 tokens in, 400 out' in ' '.join(lines[0])
-    assert [line[:3] for line in lines[2:]] == [['recorded', 'gpt-4o', '2'], ['recorded', 'text-embedding-3-small', '1'], ['recorded', 'all', '3']]
+    assert [line[:3] for line in lines[2:5]] == [['recorded', 'gpt-4o', '2'], ['recorded', 'text-embedding-3-small', '1'], ['recorded', 'all', '3']]
     assert main(['stats', str(tmp_path/'none.jsonl')]) == 2
 
 def test_lines_of_older_formats_and_damaged_ones(tmp_path, capsys):
