@@ -333,7 +333,7 @@ def show_money(
     cost:float # US dollars
 )->str: # such as '$1.50', '$0.0041'
     "`cost` for people"
-    return f'${cost:,.2f}' if cost >= 1 or cost == 0 else f'${cost:.4f}' if cost >= 0.0001 else f'${cost:.2g}'
+    return f'${cost:,.2f}' if cost >= 1 or cost == 0 else f'${cost:.4f}' if cost >= 0.0001 else '< $0.0001'
 
 # %% ../nbs/19_receipt.ipynb #7f706c3a
 def show_row(
