@@ -18,6 +18,7 @@ commands = ( # name, what it does, an example, and the function
     ('init', 'set this repository up for the file', 'cachy init', 'cachy.init:init_command'),
     ('show', 'recordings as text for people', 'cachy show cats', 'cachy.show:show_command'),
     ('check', 'look for what must not be committed', 'cachy check', 'cachy.check:check_command'),
+    ('stats', 'what the recordings took: calls, seconds, tokens, money', 'cachy stats', 'cachy.receipt:stats_command'),
     ('diff', 'what changed between two commits', 'cachy diff main', 'cachy.diff:diff_command'),
     ('tidy', 'one line a key; drop what is not used', 'cachy tidy --run nbdev-test', 'cachy.tidy:tidy_command'),
     ('adopt', 'keep recordings through an upgrade of an SDK', 'cachy adopt anthropic-2 --run pytest',

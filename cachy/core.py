@@ -11,7 +11,6 @@ __all__ = ['sessions', 'being_sent', 'let_through', 'patcher', 'registered', 'Re
 # %% ../nbs/00_core.ipynb #9413bbc2
 import builtins
 import hashlib
-import html
 import logging
 import os
 import pkgutil
@@ -31,12 +30,14 @@ from .answer import Progress, body_refusal, max_bytes, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, in_thread, log, read_line, warn_once, write_line
 from .providers import doms, ignore, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
+from .receipt import Ledger, repeat_line
 from .request import Body, Call, ReadAhead, doms_pattern, is_cached, is_left_out, read_body, request_key
 from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
 from .settings import Environment, check_options, choose_mode
 from .streams import Tee, add_password, build_response, hold, library_of, stream_class
+from .view import Account, call_detail, hold_back
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -105,9 +106,10 @@ class CachyMiss(BaseException):
         super().__init__(message)
         self.request:dict = request or {}
         self.key, self.closest, self.differences = key, closest, differences
+    def _render_traceback_(self)->list: return [f'CachyMiss: {self}'] # what IPython shows instead of the frames of an SDK
 
 # %% ../nbs/00_core.ipynb #53f57624
-class Session:
+class Session(Account):
     "What is cached, where and how; and what happened so far"
     made = 0 # how many there were in this process
     def __init__(self,
@@ -129,33 +131,27 @@ class Session:
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
-        self.history, self.sample_number = History(), 0 # the number holds where `sample` says nothing
+        self.history, self.ledger = History(), Ledger()
+        self.sample_number = 0 # that holds where `sample` says nothing
         self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
-    def so_far(self)->dict: # what is counted: how much
-        "What happened so far"
-        outcomes = ('replayed', 'recorded', 'missed', 'not recorded')
-        return {outcome: self.counts[outcome] for outcome in outcomes} | {'seconds saved': round(self.saved, 1)}
-    def __repr__(self):
-        counts = ', '.join(f'{count} {name}' for name, count in self.so_far().items())
-        return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
-    def _repr_html_(self):
-        rows = dict(mode=f'{self.mode} ({self.why})', file=self.file, recordings=len(self.file), **self.so_far())
-        cells = (f'<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>' for name, value in rows.items())
-        return f"<table>{''.join(cells)}</table>"
-    def count(self, outcome:str): # such as 'recorded'
+    def count(self, outcome:str, question=None): # such as 'recorded', and the `Question` that came to it
         "Count one `outcome`"
-        with self.lock: self.counts[outcome] += 1
-    def replayed(self, asked:Identity, recording:Recording)->bool: # whether that looks like a loop without end
+        with self.lock:
+            self.counts[outcome] += 1
+            if question: self.ledger.take_down(question, outcome)
+    def replayed(self, question, recording:Recording, follows:bool)->bool: # whether that looks like a loop without end
         "Count a replay"
         with self.lock:
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
-            return self.history.replayed(asked)
+            if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
+            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
+            return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
         return self.debug or log.isEnabledFor(level)
@@ -164,13 +160,14 @@ class Session:
         call:Call,
         why:str='', # in few words
         level:int=logging.DEBUG, # of the log line
-        secrets:Iterable=() # credentials of `call` beyond those that its URL names
+        secrets:Iterable=(), # credentials of `call` beyond those that its URL names
+        seconds:float|None=None # that the answer took
     ):
         "Say what became of `call`"
         if not self.speaks(level): return
         line = redact(f"cachy {outcome}: {call.method} {shown_url(call.url)}{': ' + why if why else ''}", secrets)
         log.log(level, line)
-        if self.debug: print(line.partition('\n')[0]) # a miss has more to say, and says it as an exception
+        if self.debug: print(line.partition('\n')[0] + call_detail(call, seconds)) # a miss has more to say, and says it as an exception
     def __enter__(self)->'Session':
         if self.replaced and self in sessions: sessions.insert(self.place, self.replaced)
         self.scoped, self.replaced = True, None
@@ -219,14 +216,16 @@ def mark_span(key:str): # of a replay
 
 class Question:
     "What is asked in a session; each part is worked out once, and only if somebody needs it"
+    note:list|None = None # what the session's ledger says of it, where that may change
+    fallback:Recording|None = None # the answer, if trying the call live fails
     def __init__(self,
         session:Session,
         read, # gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
     ):
         self.session, self.read = session, read
-        self.fallback:Recording|None = None # the answer, if trying the call live fails
-        number, self.fresh = scope.get().sample, scope.get().fresh
+        self.size = wire[-1] if wire else len(self.call.body) # of its body in bytes
+        _, self.fresh, number = scope.get()
         self.sample = session.sample_number if number is None else number
         self.wire = (wire, self.sample) if self.sample and wire else wire
         self.known:Identity|None = session.remembered_keys.get(self.wire)
@@ -251,8 +250,8 @@ class Question:
         return self.known
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
-        self.session.count(outcome)
-        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets)
+        self.session.count(outcome, self)
+        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note[5])
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
@@ -287,14 +286,16 @@ class Question:
         if line is None or self.secret_refusal(recording := read_line(line)[1]): return None
         self.do(partial(self.session.file.add, line))
         return recording
-    def replayed(self, recording:Recording):
-        "Count a replay, and say so; once also that a loop may have no end"
+    def replayed(self, recording:Recording, follows:bool=False): # whether it was recorded for somebody else just now
+        "Count a replay, and say so; once also that a loop may have no end, or that there may be other answers"
         session = self.session
         mark_span(self.key)
-        if session.replayed(self.known, recording):
+        if session.replayed(self, recording, follows):
             why = f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.'
-            session.say('replayed', self.call, why, logging.WARNING, self.secrets)
-        elif session.speaks(logging.DEBUG): session.say('replayed', self.call, secrets=self.secrets)
+            session.say('replayed', self.call, why, logging.WARNING, self.secrets, recording.elapsed)
+        elif session.speaks(logging.INFO):
+            why = repeat_line(session.file, session.ledger, self.key, session.told) if session.mode == 'auto' else ''
+            session.say('replayed', self.call, why, logging.INFO if why else logging.DEBUG, self.secrets, recording.elapsed)
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
         from cachy.older import find_older
@@ -310,7 +311,7 @@ class Question:
         return recording
     def move_over(self, recording:Recording):
         "Give `recording`, from a line of an older format, a line of today"
-        try: self.write(recording)
+        try: self.write(recording, '')
         except OSError as error:
             message = f'{self.session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
             warn_once(self.session.file.told, message)
@@ -322,7 +323,9 @@ class Question:
         asked = self.call, self.key, self.body, self.secrets
         before = waiting.get(self.key, '') or self.other_samples() or adopt_hint(session.file, self.call, self.key_for)
         miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before))
-        self.report('missed', str(miss), logging.ERROR)
+        session.count('missed', self)
+        say = partial(session.say, 'missed', self.call, str(miss), logging.ERROR)
+        if not hold_back(miss, say): say()
         return miss
     def other_samples(self)->str: # empty if this is no sample
         "Which samples of the question are recorded"
@@ -334,12 +337,12 @@ class Question:
     def secret_refusal(self, recording:Recording)->str: # empty: it may be recorded
         "Why `recording` must not stand in the file"
         return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
-    def write(self, recording:Recording):
+    def write(self, recording:Recording, at:str|None=None): # as for `write_line`
         "Append a line to the file; raises `OSError` where that fails"
-        self.session.file.add(self.line_for(recording))
-    def line_for(self, recording:Recording)->bytes:
+        self.session.file.add(self.line_for(recording, at))
+    def line_for(self, recording:Recording, at:str|None=None)->bytes: # as `write_line` takes and gives them
         "The line that keeps `recording`"
-        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
+        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample, at)
     def do(self, write): # a function that takes nothing
         "Call `write`, which may wait for the file; in an async call it is left to `settle`"
         if self.is_async: self.pending = write
@@ -394,9 +397,7 @@ class Exchange(Question):
         try:
             self.recording = leader.answer if leader else None
             if self.recording is None: self.recording = self.find()
-            else:
-                mark_span(self.key)
-                self.session.count('replayed')
+            else: self.replayed(self.recording, True)
         except BaseException:
             self.__exit__()
             raise
@@ -420,6 +421,7 @@ class Exchange(Question):
         if placeholder in self.secrets and not self.fallback: raise self.no_key()
         token, self.start = being_sent.set(request), time.perf_counter()
         if not self.fallback: self.session.history.sent(self.identity)
+        with self.session.lock: self.session.ledger.take_down(self, 'not recorded') # as long as nothing else is known
         try: yield
         except Exception:
             if not self.fallback: raise
@@ -433,6 +435,7 @@ class Exchange(Question):
         sent=() # `(url, headers)` of each request that went out for it, the headers as pairs
     )->Recorder|None: # None: the answer is not to be recorded
         "Start to record an answer that has just arrived, or say why not"
+        self.session.ledger.take_down(self, '', status)
         why = status_refusal(status, self.session.errors)
         if self.fallback and why: raise TriedInVain(why)
         if self.fallback: self.session.history.sent(self.identity)
@@ -446,6 +449,7 @@ class Exchange(Question):
     ):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
+        session.ledger.take_down(self, '', status, elapsed)
         recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
         length = recorder.headers.get('content-length', '')
         why = body_refusal(self.call, recorder.content_type, body, status, length, recorder.progress)
@@ -476,7 +480,7 @@ class Exchange(Question):
         known = session.file.find(self.key)
         if known and known[::2] == recording[::2]: # status and body
             self.mark_recorded()
-            session.count('unchanged')
+            session.count('unchanged', self)
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
             url = redact(shown_url(self.call.url), self.secrets)
@@ -497,8 +501,9 @@ def passing(
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
 def wire_form(request, url:str)->tuple: # of `httpx` or `httpx2`, its body read
-    "All of `request` that goes over the wire, hashable"
-    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+    "All of `request` that goes over the wire, hashable; the size of its body last"
+    content = request.content
+    return request.method, url, tuple(request.headers.raw), hashlib.sha256(content).digest(), len(content)
 
 def read_seconds(request)->float|None: # of `httpx` or `httpx2`
     "The read time-out of `request`; None: it has none"

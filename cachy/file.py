@@ -167,7 +167,8 @@ def write_line(
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
     body:Body|None=None, # of `call`, if it was read already
     secrets:set|None=None, # credentials of `call`, if they are known already
-    sample:int=0 # which of several answers to the same question
+    sample:int=0, # which of several answers to the same question
+    at:str|None=None # when it was recorded, in UTC; None: now; empty: nobody knows
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
     if secrets is None: secrets = credentials(call, body, norm_pats)
@@ -179,6 +180,8 @@ def write_line(
         request = dump(dict(method=call.method, url=redact(shown_url(call.url), secrets), body=digest(call.body)))
     fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
     fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001))
+    if at is None: at = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+    if at: fields |= dict(at=at)
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
@@ -454,6 +457,7 @@ class Recordings(Index):
         for _ in range(10):
             with open(self.path, 'ab+', buffering=0) as file, locked(file):
                 size, before = file.seek(0, os.SEEK_END), stamp_of(os.fstat(file.fileno()))
+                if not size: say_where(self.path, self.told)
                 torn = size and (file.seek(size - 1), file.read(1))[1] != b'\n'
                 data = b'\n' * bool(torn) + line
                 written = file.write(data)
@@ -478,6 +482,22 @@ class Recordings(Index):
                     if not more: break
                 if line[24:37] == b'","request":{': yield key, line[36:].partition(answer_start)[0] + b'}'
 
+# %% ../nbs/05_file.ipynb #1c679be0
+def project_folders()->Iterator[Path]: # the nearest first
+    "The folders at or above the working one that hold a project file"
+    here = working_folder()
+    for folder in (here, *here.parents):
+        if any((folder/name).exists() for name in ('settings.ini', 'pyproject.toml')): yield folder
+
+def say_where(
+    path:Path, # of a file of recordings that begins
+    told:set # what was said already; is added to
+):
+    "Say once where recordings go if that is the working folder for want of a project"
+    if path.parent != working_folder() or any(project_folders()): return
+    warn_once(told, f'recordings go to {path}: no settings.ini or pyproject.toml at or above the working folder says where the '
+        'project is. enable_cachy(cache_dir=…) names another folder.')
+
 # %% ../nbs/05_file.ipynb #4d5e6f70
 def is_ci(
     env:Mapping # such as `os.environ`
@@ -490,10 +510,7 @@ def find_folder(
     cache_dir=None # an existing folder; None: that of the project, else the working folder
 )->Path:
     "The folder of `cachy.jsonl`; raises `NotADirectoryError` where `cache_dir` is none"
-    if cache_dir is None:
-        here = working_folder()
-        is_project = lambda folder: any((folder/name).exists() for name in ('settings.ini', 'pyproject.toml'))
-        return next(filter(is_project, (here, *here.parents)), here)
+    if cache_dir is None: return next(project_folders(), working_folder())
     folder = working_folder()/Path(cache_dir).expanduser()
     if folder.is_dir(): return folder
     raise NotADirectoryError(

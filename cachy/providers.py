@@ -10,8 +10,8 @@ __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed
            'value_words', 'describing_words', 'said_words', 'credential_shapes', 'turn_lists', 'read_methods',
            'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
            'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
-           'not_finished', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder',
-           'compiled_switches', 'stable_values']
+           'not_finished', 'job_fields', 'final_states', 'usage_holders', 'usage_fields', 'temperature_field',
+           'key_variables', 'other_names', 'placeholder', 'compiled_switches', 'stable_values']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more, and what begins with `!` is taken out
@@ -175,6 +175,22 @@ final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
     'aborted', 'rejected', 'terminated', 'true', 'requires_action', 'validated', 'valid', 'invalid', 'available', 'ok',
     'enabled', 'disabled', 'deployed', 'archived', 'partially_completed', 'timed_out', 'timeout', 'skipped', 'unavailable',
         'stop')
+
+# %% ../nbs/01_providers.ipynb #a10dc2ab
+usage_holders = ('usage', 'usagemetadata', 'meta', 'amazonbedrockinvocationmetrics') # objects in an answer that tell what it used
+usage_fields = ( # what a number counts, and a pattern of its name; the first that matches
+    ('cached on top', r'cachereadinputtokens?(?:count)?'),
+    ('written on top', r'cache(?:creation|write)inputtokens?(?:count)?'),
+    ('cached', r'(?:num)?cached(?:prompt|content|input)?(?:text)?tokens?(?:count)?|promptcachehittokens|cachereadtokens?'),
+    ('written', r'cachewritetokens?'),
+    ('thoughts', r'thoughtstokencount'), # on top of the output
+    ('reasoning', r'reasoningtokens'), # on top of it where the total says so
+    ('tool', r'tooluseprompttokencount'),
+    ('input', r'(?:num)?(?:input|prompt)(?:text)?tokens?(?:count|prompttotal)?|numtokensprompttotal|promptevalcount'),
+    ('output', r'(?:output|completion|candidates|generat(?:ed|ion)|response)(?:text)?tokens?(?:count)?|tokencount|evalcount|numtokensgenerated'),
+    ('total', r'totaltokens?(?:count)?'),
+    ('cost', r'(?:total|response)?cost'))
+temperature_field = 'temperature'
 
 # %% ../nbs/01_providers.ipynb #45041521
 key_variables = (

@@ -6,7 +6,8 @@ Docs: https://AnswerDotAI.github.io/cachy/request.html.md"""
 
 # %% auto #0
 __all__ = ['key_pattern', 'matches', 'doms_pattern', 'is_cached', 'is_left_out', 'is_guarded', 'Call', 'normalize_url', 'digest',
-           'Body', 'headers_for_key', 'listed', 'normalizer', 'read_body', 'request_key', 'ReadAhead']
+           'Body', 'headers_for_key', 'listed', 'normalizer', 'read_body', 'request_key', 'ReadAhead', 'model_in',
+           'model_of']
 
 # %% ../nbs/02_request.ipynb #f8d05ba7
 import fnmatch
@@ -396,3 +397,18 @@ class ReadAhead:
         for part in ahead: yield part
         if rest is None: return
         async for part in rest: yield part
+
+# %% ../nbs/02_request.ipynb #7bff4b65
+def model_in(
+    url:str # or its path
+)->str: # empty where there is none
+    "The model that `url` names: Gemini, Bedrock, Azure"
+    return next(iter(re.findall('/(?:models?|deployments)/([^/:?]+)', url)), '')
+
+def model_of(
+    request:dict # as in the file
+)->str: # empty where there is none
+    "The model that `request` asks, from body or path"
+    body = request.get('body')
+    name = body.get('model') if isinstance(body, dict) else None
+    return name if isinstance(name, str) else model_in(request['url'])

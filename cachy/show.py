@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 
 from .answer import event_delimiter, read_event, split_events
 from .file import byte_order_mark, read_fields, unpack_body
-from .miss import model_of
-from .request import digest, key_pattern
+from .request import digest, key_pattern, model_of
 from .terminal import command_parser, complain, default_file
 
 # %% ../nbs/15_show.ipynb #da45fb98

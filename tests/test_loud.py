@@ -291,10 +291,10 @@ def test_debug_prints_a_line_for_each_call(stand_in, tmp_path, capsys):
     def printed():
         lines = capsys.readouterr().out.splitlines()
         assert all(line.startswith('cachy ') for line in lines), lines
-        return [line[len('cachy '):].replace(stand_in.url, '…') for line in lines]
+        return [re.sub(r'\d\.\d s', 'N s', line[len('cachy '):].replace(stand_in.url, '…')) for line in lines]
     with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto', debug=True):
         post('/v1/models'), post('/v1/models'), post('/nothing'), post('/v1/models?api_key=0123456789abcdef', 'localhost')
-        assert printed() == ['recorded: POST …/v1/models', 'replayed: POST …/v1/models', 'not recorded: POST …/nothing: status 404',
+        assert printed() == ['recorded: POST …/v1/models (N s)', 'replayed: POST …/v1/models (N s)', 'not recorded: POST …/nothing: status 404',
             f"passed through: POST {stand_in.url.replace('127.0.0.1', 'localhost')}/v1/models: its host is not in doms"]
     with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='replay', debug=True), pytest.raises(CachyMiss): post('/nothing')
     line, = printed()
@@ -317,11 +317,15 @@ def test_the_session_tells_what_happened(stand_in, tmp_path):
     with enable_cachy(tmp_path, doms=here, mode='auto') as session:
         stand_in.delay = 0.3
         for path in ('/v1/models', '/v1/models', '/nothing'): httpx.post(stand_in.url + path)
-    assert repr(session) == f'cachy(auto, {tmp_path}/cachy.jsonl, 1 recordings, 1 replayed, 1 recorded, 0 missed, 1 not recorded, {session.saved:.1f} seconds saved)'
-    assert session.saved >= 0.3
-    rows = dict(re.findall(r'<tr><th>(.*?)</th><td>(.*?)</td></tr>', session._repr_html_()))
-    assert rows == dict(mode='auto (mode=&#x27;auto&#x27;)', file=f'{tmp_path}/cachy.jsonl', recordings='1', replayed='1', recorded='1', missed='0',
-        **{'not recorded': '1', 'seconds saved': f'{session.saved:.1f}'})
+    lines = repr(session).splitlines()
+    assert lines[:3] == [f"cachy, mode auto (mode='auto'): 1 recording in {tmp_path}/cachy.jsonl", '1 replayed, 1 recorded, 1 not recorded', '']
+    assert session.saved >= 0.3 and (session.counts['replayed'], session.mode, session.file.path) == (1, 'auto', tmp_path/'cachy.jsonl')
+    assert [line.split() for line in lines[3:]] == [['model', 'calls', 'seconds', 'not', 'told'],
+        ['replayed', '?', '1', f'{session.saved:.1f}', '1'], ['recorded', '?', '1', f'{session.saved:.1f}', '1']]
+    shown = session._repr_html_()
+    assert shown.startswith(f'cachy, mode auto (mode=&#x27;auto&#x27;): 1 recording in {tmp_path}/cachy.jsonl<br>1 replayed, 1 recorded, 1 not recorded<table>')
+    assert re.findall(r'<t[dh]>(.*?)</t[dh]>', shown) == ['', 'model', 'calls', 'seconds', 'not told',
+        'replayed', '?', '1', f'{session.saved:.1f}', '1', 'recorded', '?', '1', f'{session.saved:.1f}', '1']
 
 @pytest.mark.parametrize('ask', [lambda url: httpx.post(url, json=body), lambda url: asyncio.run(ask_async(url))])
 def test_miss_is_raised_at_once_and_logged(ask, stand_in, tmp_path, caplog):

@@ -59,6 +59,20 @@ def test_auto_then_replay(run, pytester, stand_in):
     assert summary(result) == ['cachy: 2 replayed, 0 recorded, 0 missed'] # some were left out, which may need the rest
     assert len((pytester.path/'cachy.jsonl').read_text().splitlines()) == 3
 
+def test_the_calls_of_a_test_and_what_the_run_saved(run, pytester, stand_in):
+    pytester.makepyfile(three + """
+def test_calls(ask, cachy):
+    ask('four'), ask('four')
+    assert [call.json()['messages'][0]['content'] for call in cachy.calls] == ['four', 'four']
+    assert [call.outcome for call in cachy.calls][1:] == ['replayed']""")
+    told = lambda result: [line for line in result.outlines if line.startswith('receipt: ')]
+    tokens = 'tokens in, {} out, {} cached'
+    line, = told(run('--cachy=auto', own_process=True))
+    assert 'saved' in line and 'spent' in line and '11 ' + tokens.format(7, 4) in line and '44 ' + tokens.format(28, 16) in line
+    for more in ((), ('-p', 'xdist', '-n', '2')):
+        line, = told(run('--cachy=replay', *more, own_process=True))
+        assert 'saved' in line and 'spent' not in line and '55 ' + tokens.format(35, 20) in line, line
+
 def test_record_and_off(run, pytester, stand_in):
     pytester.makepyfile(three + '\n@pytest.mark.cachy\ndef test_marked(ask): ask("four")')
     run('--cachy=auto').assert_outcomes(passed=4)

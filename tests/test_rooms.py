@@ -8,7 +8,7 @@ import cachy
 
 folder = Path(cachy.__file__).parent
 rooms = (('providers',), ('request',), ('answer', 'reads', 'scope', 'settings'), ('secrets',), ('file', 'run'), ('terminal',), ('adopt', 'init'),
-    ('miss', 'older', 'check', 'streams'), ('show',), ('tidy', 'diff'), ('core',), ('stacks', 'guard', 'standin'), ('lm15_stack', 'stable'),
+    ('miss', 'older', 'check', 'streams'), ('show',), ('tidy', 'diff'), ('receipt',), ('view',), ('core',), ('stacks', 'guard', 'standin'), ('lm15_stack', 'stable'),
     ('pytest_plugin', 'demo'), ('cli',), ('__main__',)) # from the ground up; none knows those beside it
 floor = {name: i for i, names in enumerate(rooms) for name in names}
 modules = sorted(path.stem for path in folder.glob('*.py') if path.stem not in ('__init__', '_modidx'))
