@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from . import core
+from . import patches
 from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
@@ -16,7 +16,7 @@ from .providers import bridge_modules as _bridge_modules
 
 __all__ = ['enable_cachy', 'disable_cachy', 'doms', 'CachyMiss']
 
-core.registered.update({ # module: the function that patches it, once both are needed
+patches.registered.update({ # module: the function that patches it, once both are needed
     'requests.adapters': 'cachy.stacks:patch_requests',
     'urllib3.connectionpool': 'cachy.stacks:patch_urllib3',
     'aiohttp.client': 'cachy.stacks:patch_aiohttp',

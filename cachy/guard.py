@@ -12,7 +12,8 @@ import sys
 from functools import lru_cache, partial, wraps
 from traceback import walk_stack
 
-from .core import CachyMiss, Session, being_sent, let_through, patcher, ring, sessions, sync
+from .core import CachyMiss, Session, being_sent, let_through, ring, sessions, sync
+from .patches import patcher
 from .request import is_cached, is_guarded
 from .scope import scope
 

@@ -17,7 +17,7 @@ import httpx
 import httpx2
 import pytest
 
-from cachy import CachyMiss, core, disable_cachy, doms, enable_cachy
+from cachy import CachyMiss, disable_cachy, doms, enable_cachy, patches
 from support import python
 from support.asking import body, libraries, warnings
 
@@ -281,7 +281,7 @@ def test_a_patch_that_ends_in_the_session(library, stand_in, tmp_path, caplog):
         assert library.post(url, json=dict(body, n=1)).json()['id'] != library.post(url, json=dict(body, n=1)).json()['id'] # the first was not seen
         assert session.counts == {'past the cache': 1, 'recorded': 1} and len(warnings(caplog)) == 1
     assert library.Client.send is before and stand_in.calls == calls + 2
-    core.patcher.replaced.clear()
+    patches.patcher.replaced.clear()
 
 def test_patches_of_others_that_reach_nobody_are_left_alone(tmp_path):
     with enable_cachy(tmp_path, mode='replay'):

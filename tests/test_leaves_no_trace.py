@@ -6,7 +6,7 @@ import httpx
 import httpx2
 import pytest
 
-from cachy import CachyMiss, core, disable_cachy, enable_cachy
+from cachy import CachyMiss, core, disable_cachy, enable_cachy, patches
 from cachy.providers import key_variables, placeholder
 from support.asking import body, local, url
 
@@ -57,8 +57,8 @@ def test_wrapper_of_somebody_else_stays_and_works(stand_in, tmp_path):
         assert session.counts == dict(recorded=1, replayed=1) and len(session.file) == 2 and httpx.Client.send is theirs
     finally: httpx.Client.send = before
     disable_cachy()
-    core.patcher.restore()
-    core.patcher.replaced.clear()
+    patches.patcher.restore()
+    patches.patcher.replaced.clear()
 
 def test_placeholders_come_and_go(monkeypatch, tmp_path):
     names = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')

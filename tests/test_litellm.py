@@ -269,7 +269,7 @@ def test_undone_exactly(tmp_path):
     from litellm.types.utils import ImageResponse, ModelResponse, ModelResponseStream, TextCompletionResponse
 
     from cachy import disable_cachy, enable_cachy
-    from cachy.core import patcher
+    from cachy.patches import patcher
     before = own_methods()
     assert before[f'{bridge}.streaming_iterator', 'uuid'] is uuid
     assert before['ModelResponse', '__setattr__'] is None # inherited: must be gone again, not copied down
@@ -295,7 +295,7 @@ def test_the_wrapper_of_another_stays(tmp_path, monkeypatch):
     from litellm.types.utils import ModelResponse
 
     from cachy import disable_cachy, enable_cachy
-    from cachy.core import patcher
+    from cachy.patches import patcher
     before, seen = own_methods(), []
     enable_cachy(tmp_path, mode='auto')
     ours = ModelResponse.__init__
