@@ -131,5 +131,5 @@ with StandIn() as server, enable_cachy({str(tmp_path)!r}, doms=('127.0.0.1',), m
     print(server.calls, session.counts['not recorded'], len(session.file), session)
 ''')
     done = python(script, timeout=20)
-    assert done.stdout.startswith('6 6 0 cachy(auto')
+    assert done.stdout.startswith('6 6 0 cachy, mode auto')
     assert done.stderr.count('no regular file), so it counts as empty') == 1 and done.stderr.count('cachy.jsonl: no regular file') == 6
