@@ -34,6 +34,7 @@ from .providers import bridge_modules, doms, key_variables, other_names, placeho
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .secrets import contains_secret, credentials, with_sent_headers
+from .store import Store, make_store
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -232,11 +233,12 @@ class Session:
         hdrs:tuple=(), # further response headers to keep
         errors:tuple=(), # status codes to record
         norm_pats:tuple=(), # `(pattern, replacement)` pairs
-        debug:bool=False # whether to print a line for each call
+        debug:bool=False, # whether to print a line for each call
+        store:Store|None=None # where other machines find the recordings, too
     ):
         doms_pattern(doms) # raises where an entry is no host
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
-        self.hdrs, self.errors, self.norm_pats, self.debug = hdrs, errors, norm_pats, debug
+        self.hdrs, self.errors, self.norm_pats, self.debug, self.store = hdrs, errors, norm_pats, debug, store
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
         self.saved = 0. # seconds
         self.lock = threading.Lock() # for what follows, and for the counts
@@ -254,7 +256,8 @@ class Session:
         counts = ', '.join(f'{count} {name}' for name, count in self.so_far().items())
         return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
     def _repr_html_(self):
-        rows = dict(mode=f'{self.mode} ({self.why})', file=self.file, recordings=len(self.file), **self.so_far())
+        place = dict(file=self.file, store=self.store) if self.store else dict(file=self.file)
+        rows = dict(mode=f'{self.mode} ({self.why})', **place, recordings=len(self.file), **self.so_far())
         cells = (f'<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>' for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
     def count(self, outcome:str): # such as 'recorded'
@@ -313,6 +316,14 @@ def running_task()->tuple: # loop, task and event class; None for all where asyn
     try: return asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event
     except RuntimeError: return None, None, None
 
+async def in_thread(function, *arguments):
+    "What `function` gives, without holding up the loop, of asyncio or trio"
+    if running_task()[0]:
+        import asyncio
+        return await asyncio.to_thread(function, *arguments)
+    from anyio.to_thread import run_sync
+    return await run_sync(function, *arguments)
+
 async def wait_for(event, seconds:float):
     "Wait until `event`, of asyncio, is set, but no longer than `seconds`"
     import asyncio
@@ -348,13 +359,25 @@ class Question:
         "Count what became of the call, and say so"
         self.session.count(outcome)
         self.session.say(outcome, self.call, why, level)
+    @cached_property
+    def fetched(self)->Recording|None:
+        "What the store has, which is asked once; its line goes to the file, too"
+        return self.session.store.fetch(self.key, self.session.file) if self.session.store else None
+    async def fetch(self):
+        "Ask the store, if it will be needed, without holding up the loop"
+        if self.session.store and not self.asks_live() and not self.find_in_file(): await in_thread(getattr, self, 'fetched')
+    def asks_live(self)->bool:
+        "Whether the call is made, whatever is recorded"
+        mode, history = self.session.mode, self.session.history
+        return (mode != 'replay' and history.asks_anew(self.identity)) or (mode == 'record' and self.key not in history.recorded)
+    def find_in_file(self)->Recording|None:
+        "The recording of today's format or of an older one"
+        return self.session.file.find(self.key) or (self.find_older() if self.session.file.older else None)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, history = self.session, self.session.history
-        if session.mode != 'replay' and history.asks_anew(self.identity): return None
-        if session.mode == 'record' and self.key not in history.recorded: return None
-        recording = session.file.find(self.key)
-        if recording is None and session.file.older: recording = self.find_older()
+        if self.asks_live(): return None
+        recording = self.find_in_file() or self.fetched
         if recording is not None and session.mode != 'replay' and history.is_stuck(self.identity): self.fallback, recording = recording, None
         elif recording is not None: self.replayed(recording)
         elif session.mode == 'replay': raise self.miss()
@@ -385,7 +408,8 @@ class Question:
         from cachy.miss import explain
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
-        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, '')))
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, ''),
+            session.store.describe() if session.store else ''))
         self.report('missed', str(miss), logging.ERROR)
         return miss
     def repeats_secret(self, recording:Recording)->bool:
@@ -393,8 +417,11 @@ class Question:
         texts = (recording.body, recording.headers.get('content-type', '')), (repr(recording.headers).encode(), '')
         return any(contains_secret(self.secrets, *text) for text in texts)
     def write(self, recording:Recording):
-        "Append a line to the file; raises `OSError` where that fails"
-        self.session.file.add(write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets))
+        "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
+        line = write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets)
+        try: self.session.file.add(line)
+        finally:
+            if self.session.store: self.session.store.keep(self.key, line, recording)
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -419,6 +446,7 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
         return self.look_again(leader)
     async def __aenter__(self):
+        await self.fetch()
         self.recording = self.find()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
@@ -727,13 +755,14 @@ def enable_cachy(
     hdrs:Sequence[str]=(), # further response headers to keep, such as `('x-ratelimit-*',)`
     errors:Sequence[int]=(), # status codes to record as answers, such as `(400, 404)`
     norm_pats:Sequence[tuple]=(), # `(pattern, replacement)` pairs, applied to URL and texts before requests are compared
+    store=None, # where other machines find the recordings, too: a URL such as 'redis://host:6379/0'; None: `CACHY_STORE`
     debug:bool=False # print a line for each call
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
     check_options(doms, hdrs, errors, norm_pats)
     chosen, why = choose_mode(mode)
     file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
-    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug)
+    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, make_store(store))
     session.replaced = next((other for other in sessions if not other.scoped), None)
     if session.replaced:
         session.place = sessions.index(session.replaced)

@@ -43,8 +43,9 @@ def warn_once(
 ):
     "Log `message`, unless that was done"
     about = about or message
-    if about not in told: log.warning(message)
-    told.add(about)
+    if about in told: return
+    told.add(about) # before it is said: other threads may be about to
+    log.warning(message)
 
 # %% ../nbs/05_file.ipynb #fd337f9d
 class Recording(NamedTuple):

@@ -396,7 +396,8 @@ def explain(
     secrets:set, # its credentials
     mode_reason:str, # why the mode is 'replay'
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
-    before:str='' # why it was not recorded when it was called last
+    before:str='', # why it was not recorded when it was called last
+    store:str='' # what there is to say about the store; empty: there is none
 )->tuple: # what `CachyMiss` takes: message, request, key, closest recording, differences
     "Why `call` misses, and what to do"
     request, closest, found, why = dict(method=call.method, url=normalize_url(call.url)), None, [], []
@@ -408,6 +409,7 @@ def explain(
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",
         f'the file: {file}, {len(file)} recordings', f"the mode: 'replay', which forbids calls, since {mode_reason}"]
+    if store: lines.insert(2, f'the store: {store}')
     if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')

@@ -7,7 +7,7 @@ import pytest
 import cachy
 
 folder = Path(cachy.__file__).parent
-rooms = (('providers',), ('request',), ('answer', 'reads'), ('secrets',), ('file',), ('miss', 'older', 'check'), ('core',), ('stacks', 'standin'),
+rooms = (('providers',), ('request',), ('answer', 'reads'), ('secrets',), ('file',), ('miss', 'older', 'check', 'store'), ('core',), ('stacks', 'standin'),
     ('pytest_plugin', 'demo'), ('cli',)) # from the ground up; none knows those beside it
 floor = {name: i for i, names in enumerate(rooms) for name in names}
 modules = sorted(path.stem for path in folder.glob('*.py') if path.stem not in ('__init__', '_modidx'))
