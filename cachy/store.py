@@ -7,11 +7,10 @@ Docs: https://AnswerDotAI.github.io/cachy/store.html.md"""
 # %% auto #0
 __all__ = ['Store', 'make_store']
 
-# %% ../nbs/16_store.ipynb #d76652de
+# %% ../nbs/16_store.ipynb #b852cd2f
 import os
 import re
 import time
-from collections.abc import Mapping
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from typing import Any
@@ -236,17 +235,16 @@ class Store:
         "What a miss says about it"
         return f'{self}, which was away ({self.trouble})' if self.trouble else f'{self}, which has none either'
 
-# %% ../nbs/16_store.ipynb #28f36c92
+# %% ../nbs/16_store.ipynb #0ddd5da6
 def make_store(
-    store=None, # a URL, an object with `get` and `put`, or '' for none; None: `CACHY_STORE`
-    env:Mapping=os.environ
+    store=None # a URL, an object with `get` and `put`, or '' for none; None: `CACHY_STORE`
 )->Store|None:
     "The store to use; raises `ValueError`, `TypeError` or `ImportError` if it cannot be one"
     if isinstance(store, Store): return store
     if store is not None and not isinstance(store, str):
         engine = engine_for(store)
         return Store(lambda: engine, type(store).__name__)
-    url = lambda: env.get('CACHY_STORE', '') if store is None else store # a function, since tracebacks show texts
+    url = lambda: os.environ.get('CACHY_STORE', '') if store is None else store # a function, since tracebacks show texts
     if not url(): return None
     check_url(url().partition('://')[0] if '://' in url() else '')
     try: port = urlsplit(url()).port
