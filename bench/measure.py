@@ -182,8 +182,8 @@ def profile(count=1000):
             len(session.file)
             for request in asked * 3:
                 stage('the limit', limit, request)
-                stage('is its host cached', session_for, request, request.url)
-                stage('the bytes of the request', wire_form, request)
+                stage('is its host cached', session_for, request, str(request.url))
+                stage('the bytes of the request', wire_form, request, str(request.url))
                 call = stage('its neutral form', read_call, request)
                 key = stage('its key', request_key, call)
                 stage('has the file changed', session.file.refresh)

@@ -6,6 +6,11 @@ from . import core
 from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
+from .core import fresh as fresh
+from .core import live as live
+from .core import no_cachy as no_cachy
+from .core import sample as sample
+from .core import session as session
 
 __all__ = ['enable_cachy', 'disable_cachy', 'doms', 'CachyMiss']
 

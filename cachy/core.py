@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/core.html.md"""
 
 # %% auto #0
 __all__ = ['modes', 'sessions', 'being_sent', 'registered', 'Recorder', 'CachyMiss', 'Session', 'Exchange', 'session_for',
-           'register', 'enable_cachy', 'disable_cachy']
+           'register', 'enable_cachy', 'session', 'disable_cachy']
 
 # %% ../nbs/00_core.ipynb #9413bbc2
 import hashlib
@@ -26,13 +26,13 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial, wraps
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from .answer import body_refusal, classify_event, event_delimiter, max_bytes, split_events, status_refusal
 from .file import Recording, Recordings, find_folder, headers_to_keep, log, warn_once, write_line
 from .providers import bridge_modules, doms, key_variables, other_names, placeholder, stable_values
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
+from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import contains_secret, credentials, with_sent_headers
 from .store import Store, make_store
 
@@ -247,7 +247,9 @@ class Session:
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
+        self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
+    live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def so_far(self)->dict: # what is counted: how much
         "What happened so far"
         outcomes = ('replayed', 'recorded', 'missed', 'not recorded')
@@ -336,25 +338,30 @@ class Question:
         read, # gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
     ):
-        self.session, self.read, self.wire = session, read, wire
+        self.session, self.read = session, read
         self.fallback:Recording|None = None # the answer, if trying the call live fails
+        number, self.fresh = scope.get().sample, scope.get().fresh
+        self.sample = session.sample_number if number is None else number
+        self.wire = (wire, self.sample) if self.sample and wire else wire
+        self.known:Identity|None = session.remembered_keys.get(self.wire)
     @cached_property
     def call(self)->Call: return self.read()
     @cached_property
     def body(self)->Body: return read_body(self.call, self.session.norm_pats)
     @cached_property
     def secrets(self)->set: return credentials(self.call)
-    @cached_property
-    def identity(self)->Identity:
-        known = self.session.remembered_keys
-        if found := known.get(self.wire): return found
-        if len(known) >= max_remembered_keys: known.clear()
-        key, host = request_key(self.call, self.session.norm_pats, self.body), urlsplit(self.call.url).netloc.rpartition('@')[2]
-        found = Identity(key, host, is_read(self.call))
-        if self.wire: known[self.wire] = found
-        return found
+    @property
+    def identity(self)->Identity: return self.known or self.identify()
     @property
     def key(self)->str: return self.identity.key # 16 hex digits
+    def identify(self)->Identity:
+        "Work out the key, and remember it"
+        remembered = self.session.remembered_keys
+        if len(remembered) >= max_remembered_keys: remembered.clear()
+        key, host = request_key(self.call, self.session.norm_pats, self.body, self.sample), self.call.url.split('/', 3)[2].rpartition('@')[2]
+        self.known = Identity(key, host, is_read(self.call))
+        if self.wire: remembered[self.wire] = self.known
+        return self.known
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome)
@@ -368,24 +375,30 @@ class Question:
         if self.session.store and not self.asks_live() and not self.find_in_file(): await in_thread(getattr, self, 'fetched')
     def asks_live(self)->bool:
         "Whether the call is made, whatever is recorded"
-        mode, history = self.session.mode, self.session.history
-        return (mode != 'replay' and history.asks_anew(self.identity)) or (mode == 'record' and self.key not in history.recorded)
+        session, asked = self.session, self.identity
+        if session.mode == 'replay': return False
+        if asked.is_read and session.history.asks_anew(asked): return True
+        anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
+        return anew is not None and asked.key not in anew
     def find_in_file(self)->Recording|None:
-        "The recording of today's format or of an older one"
-        return self.session.file.find(self.key) or (self.find_older() if self.session.file.older else None)
+        "The recording in the file, of today's format or of an older one"
+        file = self.session.file
+        return file.find(self.identity.key) or (self.find_older() if file.older and not self.sample else None)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
-        session, history = self.session, self.session.history
+        session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
         if self.asks_live(): return None
         recording = self.find_in_file() or self.fetched
-        if recording is not None and session.mode != 'replay' and history.is_stuck(self.identity): self.fallback, recording = recording, None
-        elif recording is not None: self.replayed(recording)
-        elif session.mode == 'replay': raise self.miss()
+        if recording is None:
+            if may_call: return None
+            raise self.miss()
+        if may_call and asked.is_read and session.history.is_stuck(asked): self.fallback, recording = recording, None
+        else: self.replayed(recording)
         return recording
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
         session = self.session
-        if session.replayed(self.identity, recording):
+        if session.replayed(self.known, recording):
             session.say('replayed', self.call, f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.', logging.WARNING)
         elif session.speaks(logging.DEBUG): session.say('replayed', self.call)
     def find_older(self)->Recording|None:
@@ -408,17 +421,24 @@ class Question:
         from cachy.miss import explain
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
-        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, waiting.get(self.key, ''),
-            session.store.describe() if session.store else ''))
+        before = waiting.get(self.key, '') or self.other_samples()
+        store = session.store.describe() if session.store else ''
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before, store))
         self.report('missed', str(miss), logging.ERROR)
         return miss
+    def other_samples(self)->str: # empty if this is no sample
+        "Which samples of the question are recorded"
+        if not self.sample: return ''
+        keys = {request_key(self.call, self.session.norm_pats, self.body, number): number for number in range(100)}
+        found = [str(number) for key, number in keys.items() if key in self.session.file.index]
+        return f"sample {self.sample} of this question is not recorded; {', '.join(found) or 'none'} of the first hundred {'are' if found else 'is'}."
     def repeats_secret(self, recording:Recording)->bool:
         "Whether `recording` holds a credential of the request"
         texts = (recording.body, recording.headers.get('content-type', '')), (repr(recording.headers).encode(), '')
         return any(contains_secret(self.secrets, *text) for text in texts)
     def write(self, recording:Recording):
         "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
-        line = write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets)
+        line = write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
         try: self.session.file.add(line)
         finally:
             if self.session.store: self.session.store.keep(self.key, line, recording)
@@ -519,8 +539,12 @@ class Exchange(Question):
         try: self.write(recording)
         except OSError as error:
             return self.report('not recorded', f'{session.file}: {error.strerror or error}', logging.WARNING)
-        session.history.recorded.add(self.key)
+        self.settle()
         self.report('recorded')
+    def settle(self):
+        "From now on the recording is new enough for this session and this `fresh`"
+        self.session.history.recorded.add(self.key)
+        if self.fresh is not None: self.fresh.add(self.key)
     def is_news(self, recording:Recording)->bool: # the answer to a read
         "Whether `recording` is final, and another one than there is; said once if this session gave that one out"
         session, history = self.session, self.session.history
@@ -532,7 +556,7 @@ class Exchange(Question):
             return False
         known = session.file.find(self.key)
         if known and known[::2] == recording[::2]: # status and body
-            history.recorded.add(self.key)
+            self.settle()
             session.count('unchanged')
             return False
         if known and (self.key in history.recorded or history.replays[self.key]):
@@ -541,9 +565,9 @@ class Exchange(Question):
         return True
 
 # %% ../nbs/00_core.ipynb #c6bab1c7
-def wire_form(request)->tuple: # of `httpx` or `httpx2`, its body read
+def wire_form(request, url:str)->tuple: # of `httpx` or `httpx2`, its body read
     "All of `request` that goes over the wire, hashable"
-    return request.method, str(request.url), tuple(request.headers.raw), hashlib.sha256(request.content).digest()
+    return request.method, url, tuple(request.headers.raw), hashlib.sha256(request.content).digest()
 
 def read_seconds(request)->float|None: # of `httpx` or `httpx2`
     "The read time-out of `request`; None: it has none"
@@ -567,11 +591,11 @@ def wrap_send(original): # `send` of a sync client class
     "The function that stands in for `original`"
     @wraps(original)
     def send(self, request, **options):
-        session = session_for(request, request.url)
+        session = session_for(request, url := str(request.url))
         if not session: return original(self, request, **options)
         stream = options.pop('stream', False)
         request.read()
-        with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
+        with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
             with exchange.sending(request):
                 response = original(self, request, stream=True, **options)
@@ -589,11 +613,11 @@ def wrap_async_send(original): # `send` of an async client class
     "The function that stands in for `original`"
     @wraps(original)
     async def send(self, request, **options):
-        session = session_for(request, request.url)
+        session = session_for(request, url := str(request.url))
         if not session: return await original(self, request, **options)
         stream = options.pop('stream', False)
         await request.aread()
-        async with Exchange(session, partial(read_call, request), stream, wire_form(request), read_seconds(request)) as exchange:
+        async with Exchange(session, partial(read_call, request), stream, wire_form(request, url), read_seconds(request)) as exchange:
             if exchange.recording: return build_response(exchange.recording, request, stream)
             with exchange.sending(request):
                 response = await original(self, request, stream=True, **options)
@@ -618,16 +642,16 @@ def patch_clients(
 # %% ../nbs/00_core.ipynb #59af2d32
 def session_for(
     request, # of any library
-    url # of the request: anything whose `str` is the URL
+    url:str # of the request
 )->Session|None:
     "The session that takes care of `request`"
     session = sessions[-1] if sessions else None
-    if session is None or being_sent.get() is request: return None
-    if session.mode != 'off' and is_cached(str(url), session.doms): return session
+    if session is None or being_sent.get() is request or scope.get().live: return None
+    if session.mode != 'off' and is_cached(url, session.doms): return session
     if session.speaks(logging.DEBUG):
         why = f"mode 'off' since {session.why}" if session.mode == 'off' else 'its host is not in doms'
         session.count('passed through')
-        session.say('passed through', Call(str(getattr(request, 'method', '')), str(url), [], b''), why)
+        session.say('passed through', Call(str(getattr(request, 'method', '')), url, [], b''), why)
     return None
 
 # %% ../nbs/00_core.ipynb #c9ef8903
@@ -770,6 +794,10 @@ def enable_cachy(
     sessions.append(session)
     sync()
     return session
+
+def session()->Session|None: # None: no session is on
+    "The session that counts now"
+    return sessions[-1] if sessions else None
 
 def disable_cachy()->None:
     "Switch all sessions off and put everything back as it was"

@@ -153,13 +153,15 @@ def write_line(
     recording:Recording,
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
     body:Body|None=None, # of `call`, if it was read already
-    secrets:set|None=None # credentials of `call`, if they are known already
+    secrets:set|None=None, # credentials of `call`, if they are known already
+    sample:int=0 # which of several answers to the same question
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
     if secrets is None: secrets = credentials(call)
     try: request = redact(dump(summarize_request(call, body or read_body(call, norm_pats), secrets)), secrets)
     except RecursionError: request = dump(dict(method=call.method, url=normalize_url(call.url), body=digest(call.body)))
-    fields = dict(status_code=recording.status, headers=recording.headers, elapsed=max(round(recording.elapsed, 3), 0.001))
+    fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
+    fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001))
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))

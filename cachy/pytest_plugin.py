@@ -123,8 +123,10 @@ def cachy(request, cachy_dir, cachy_options):
     suite, marker = request.config.stash[suite_key], request.node.get_closest_marker('cachy')
     if marker and marker.args: raise pytest.UsageError(f"@pytest.mark.cachy takes names: write mode={marker.args[0]!r}.")
     options = cachy_options | (marker.kwargs if marker else {})
-    why = f"@pytest.mark.cachy(mode={options.get('mode')!r})"
-    with suite.session(options.pop('cache_dir', cachy_dir), options.pop('mode', None), why, **options) as session: yield session
+    why, number = f"@pytest.mark.cachy(mode={options.get('mode')!r})", options.pop('sample', 0)
+    with suite.session(options.pop('cache_dir', cachy_dir), options.pop('mode', None), why, **options) as session:
+        session.sample_number = number
+        yield session
     add_up(suite, session.counts, {})
 
 @pytest.fixture(autouse=True)

@@ -18,13 +18,17 @@ from .providers import final_states, job_fields, read_methods, read_verbs
 from .request import Call
 
 # %% ../nbs/03a_reads.ipynb #9f74154a
+first_word = re.compile('[A-Za-z][a-z]*')
+
+# %% ../nbs/03a_reads.ipynb #8ff5c380
 def is_read(
     call:Call
 )->bool:
     "Whether `call` only asks for the state of something"
     if call.method != 'POST': return call.method in read_methods
-    operation = re.search(r'[:.]([A-Za-z]+)$', call.header('x-amz-target') or urlsplit(call.url).path)
-    word = re.match(r'[A-Z]?[a-z]+', operation[1]) if operation else None
+    last = call.url.partition('?')[0].rpartition('/')[2]
+    operation = last.partition(':')[2] or call.header('x-amz-target').rpartition('.')[2]
+    word = first_word.match(operation) if operation else None
     return bool(word) and word[0].lower() in read_verbs
 
 # %% ../nbs/03a_reads.ipynb #30b46858
@@ -66,7 +70,7 @@ class History:
         self.live:dict = {} # host: whether its last call that was no read was made live
         self.recorded:set = set() # keys
         self.replays:Counter = Counter() # of a key since the last live call
-        self.row:tuple = ('', 0) # the key of the last replay, and how often it was replayed in a row
+        self.last_key, self.in_a_row = '', 0 # of the last replay, and how often it was replayed in a row
         self.tried:set = set() # keys of reads that were tried live in vain
     def asks_anew(self, asked:Identity)->bool:
         "Whether a read is asked live, though it may be recorded"
@@ -77,11 +81,15 @@ class History:
     def sent(self, asked:Identity):
         "A call was made live"
         self.replays.clear()
-        self.row = '', 0
+        self.last_key = ''
         if not asked.is_read: self.live[asked.host] = True
     def replayed(self, asked:Identity)->bool: # whether that looks like a loop without end
         "A call was replayed"
-        self.replays[asked.key] += 1
-        self.row = asked.key, self.row[1] + 1 if self.row[0] == asked.key else 1
-        if not asked.is_read: self.live[asked.host] = False
-        return (self.replays[asked.key] if asked.is_read else self.row[1]) == replays_before_warning
+        key, host, is_read = asked
+        self.in_a_row = self.in_a_row + 1 if key == self.last_key else 1
+        self.last_key = key
+        if not is_read:
+            self.live[host] = False
+            return self.in_a_row == replays_before_warning
+        self.replays[key] += 1
+        return self.replays[key] == replays_before_warning

@@ -255,10 +255,11 @@ key_pattern = re.compile('[0-9a-f]{8}(?:[0-9a-f]{8})?') # of today, or older
 def request_key(
     call:Call,
     norm_pats:tuple=(), # `(pattern, replacement)` pairs, applied to the texts of the body and to the URL
-    body:Body|None=None # of `call`, if it was read already
+    body:Body|None=None, # of `call`, if it was read already
+    sample:int=0 # which of several answers to the same question
 )->str: # 16 hex digits
     "The key of `call`: equal for equal requests, and only for these"
     kind, content, numbered = body or read_body(call, norm_pats)
     url = normalizer(norm_pats)(normalize_url(call.url)) if norm_pats else normalize_url(call.url)
-    parts = [call.method, url, headers_for_key(call.headers), [kind, *numbered], content]
+    parts = [call.method, url, headers_for_key(call.headers), [kind, *numbered], content, *([sample] if sample else [])]
     return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]

@@ -134,5 +134,5 @@ def test_answer_that_a_hook_has_read(stand_in, tmp_path):
 def test_mock_transport_is_recorded(tmp_path):
     answer = lambda request: httpx.Response(200, json=dict(a=1))
     with enable_cachy(tmp_path, **local) as session, httpx.Client(transport=httpx.MockTransport(answer)) as client:
-        assert client.get('http://127.0.0.1/').json() == client.get('http://127.0.0.1/').json()
+        assert client.post('http://127.0.0.1/').json() == client.post('http://127.0.0.1/').json()
     assert session.counts == dict(recorded=1, replayed=1)

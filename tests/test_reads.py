@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.asking import libraries, warnings
 
 from cachy import CachyMiss, enable_cachy
+from support.asking import libraries, warnings
 
 class Provider:
     "Answers from `answers`: a function of method, path and the number of times that it was asked this"
@@ -288,3 +288,49 @@ def test_reads_of_the_other_libraries(provider, tmp_path, look):
     provider.stop()
     for mode in ('auto', 'replay'):
         with enable_cachy(tmp_path, **here, mode=mode): assert [look(f'{provider.url}/jobs/1')['phase'] for _ in range(12)] == ['baked'] * 12
+
+# ---- real SDKs
+
+def genai_batch(url):
+    "Google's batch: `state` runs through names of its own"
+    from google import genai
+    client = genai.Client(api_key='none', http_options=dict(base_url=url))
+    for look in range(1, 20):
+        if str(client.batches.get(name='batches/b1').state).endswith('SUCCEEDED'): return look
+
+def genai_operation(url):
+    "Google leaves a `done` that is false out"
+    from google import genai
+    from google.genai import types
+    client = genai.Client(api_key='none', http_options=dict(base_url=url))
+    operation = types.GenerateVideosOperation(name='models/veo/operations/o1')
+    for look in range(1, 20):
+        if client.operations.get(operation).done: return look
+
+def openai_batch(url):
+    from openai import OpenAI
+    client = OpenAI(api_key='none', base_url=url + '/v1')
+    for look in range(1, 20):
+        if client.batches.retrieve('b1').status == 'completed': return look
+
+def cohere_dataset(url):
+    "One level down"
+    import cohere
+    client = cohere.Client('none', base_url=url)
+    for look in range(1, 20):
+        if client.datasets.get('d1').dataset.validation_status == 'validated': return look
+
+def batch_state(number): return {'name': 'batches/b1', 'metadata': {'@type': 'x', 'state': 'BATCH_STATE_RUNNING' if number < 4 else 'BATCH_STATE_SUCCEEDED'}}
+def operation_state(number): return {'name': 'models/veo/operations/o1'} | ({'done': True, 'response': {}} if number >= 4 else {})
+def openai_state(number): return {'id': 'b1', 'object': 'batch', 'endpoint': '/v1/chat/completions', 'input_file_id': 'f', 'completion_window': '24h', 'created_at': 1,
+    'status': 'in_progress' if number < 4 else 'completed'}
+def dataset_state(number): return {'dataset': {'id': 'd1', 'name': 'd', 'dataset_type': 'embed-input', 'created_at': '2026-01-01T00:00:00Z',
+    'updated_at': '2026-01-01T00:00:00Z', 'validation_status': 'processing' if number < 4 else 'validated'}}
+
+@pytest.mark.parametrize('poll, state', [(genai_batch, batch_state), (genai_operation, operation_state), (openai_batch, openai_state), (cohere_dataset, dataset_state)],
+    ids=['genai-batch', 'genai-operation', 'openai', 'cohere'])
+def test_polls_of_real_sdks_end(provider, tmp_path, poll, state):
+    provider.answer = lambda method, path, number, body: (200, state(number))
+    with enable_cachy(tmp_path, **here, mode='auto'): assert poll(provider.url) == 4
+    provider.stop()
+    with enable_cachy(tmp_path, **here, mode='replay'): assert poll(provider.url) == 1
