@@ -34,7 +34,7 @@ from .reads import History, Identity, is_read, not_final, replays_before_warning
 from .request import Body, Call, doms_pattern, is_cached, normalize_url, normalizer, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import contains_secret, credentials, with_sent_headers
-from .store import Store, make_store
+from .store import Store, in_thread, make_store, no_store
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -234,7 +234,7 @@ class Session:
         errors:tuple=(), # status codes to record
         norm_pats:tuple=(), # `(pattern, replacement)` pairs
         debug:bool=False, # whether to print a line for each call
-        store:Store|None=None # where other machines find the recordings, too
+        store:Store=no_store # where other machines find the recordings, too
     ):
         doms_pattern(doms) # raises where an entry is no host
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
@@ -258,8 +258,8 @@ class Session:
         counts = ', '.join(f'{count} {name}' for name, count in self.so_far().items())
         return f'cachy({self.mode}, {self.file}, {len(self.file)} recordings, {counts})'
     def _repr_html_(self):
-        place = dict(file=self.file, store=self.store) if self.store else dict(file=self.file)
-        rows = dict(mode=f'{self.mode} ({self.why})', **place, recordings=len(self.file), **self.so_far())
+        file = f'{self.file} and {self.store}' if self.store else self.file
+        rows = dict(mode=f'{self.mode} ({self.why})', file=file, recordings=len(self.file), **self.so_far())
         cells = (f'<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>' for name, value in rows.items())
         return f"<table>{''.join(cells)}</table>"
     def count(self, outcome:str): # such as 'recorded'
@@ -318,14 +318,6 @@ def running_task()->tuple: # loop, task and event class; None for all where asyn
     try: return asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event
     except RuntimeError: return None, None, None
 
-async def in_thread(function, *arguments):
-    "What `function` gives, without holding up the loop, of asyncio or trio"
-    if running_task()[0]:
-        import asyncio
-        return await asyncio.to_thread(function, *arguments)
-    from anyio.to_thread import run_sync
-    return await run_sync(function, *arguments)
-
 async def wait_for(event, seconds:float):
     "Wait until `event`, of asyncio, is set, but no longer than `seconds`"
     import asyncio
@@ -369,30 +361,19 @@ class Question:
     @cached_property
     def fetched(self)->Recording|None:
         "What the store has, which is asked once; its line goes to the file, too"
-        return self.session.store.fetch(self.key, self.session.file) if self.session.store else None
-    async def fetch(self):
-        "Ask the store, if it will be needed, without holding up the loop"
-        if self.session.store and not self.asks_live() and not self.find_in_file(): await in_thread(getattr, self, 'fetched')
-    def asks_live(self)->bool:
-        "Whether the call is made, whatever is recorded"
-        session, asked = self.session, self.identity
-        if session.mode == 'replay': return False
-        if asked.is_read and session.history.asks_anew(asked): return True
-        anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
-        return anew is not None and asked.key not in anew
-    def find_in_file(self)->Recording|None:
-        "The recording in the file, of today's format or of an older one"
-        file = self.session.file
-        return file.find(self.identity.key) or (self.find_older() if file.older and not self.sample else None)
+        return self.session.store.fetch(self.key, self.session.file)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
-        if self.asks_live(): return None
-        recording = self.find_in_file() or self.fetched
+        may_look = asked.is_read and may_call
+        if may_look and session.history.asks_anew(asked): return None
+        anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
+        if may_call and anew is not None and asked.key not in anew: return None
+        recording = session.file.find(asked.key) or (self.find_older() if session.file.older and not self.sample else None) or self.fetched
         if recording is None:
             if may_call: return None
             raise self.miss()
-        if may_call and asked.is_read and session.history.is_stuck(asked): self.fallback, recording = recording, None
+        if may_look and session.history.is_stuck(asked): self.fallback, recording = recording, None
         else: self.replayed(recording)
         return recording
     def replayed(self, recording:Recording):
@@ -420,10 +401,8 @@ class Question:
         "The exception that says which recording is missing, and what to do"
         from cachy.miss import explain
         session = self.session
-        asked = self.call, self.key, self.body, self.secrets
-        before = waiting.get(self.key, '') or self.other_samples()
-        store = session.store.describe() if session.store else ''
-        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before, store))
+        asked, before = (self.call, self.key, self.body, self.secrets), waiting.get(self.key, '') or self.other_samples()
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before, session.store.describe()))
         self.report('missed', str(miss), logging.ERROR)
         return miss
     def other_samples(self)->str: # empty if this is no sample
@@ -440,8 +419,7 @@ class Question:
         "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
         line = write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
         try: self.session.file.add(line)
-        finally:
-            if self.session.store: self.session.store.keep(self.key, line, recording)
+        finally: self.session.store.keep(self.key, line, recording)
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -466,8 +444,8 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
         return self.look_again(leader)
     async def __aenter__(self):
-        await self.fetch()
-        self.recording = self.find()
+        asks_store = self.session.store and self.session.file.find(self.key) is None
+        self.recording = await in_thread(self.find) if asks_store else self.find()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
         return self.look_again(leader)
