@@ -1,4 +1,4 @@
-"""`cachy demo` and `cachy check`
+"""`cachy demo`, `cachy check` and `cachy import`
 
 Docs: https://AnswerDotAI.github.io/cachy/cli.html.md"""
 
@@ -19,10 +19,14 @@ def main(
     commands = parser.add_subparsers(dest='command', required=True)
     commands.add_parser('demo', help='show what cachy does, on this machine and without a key')
     commands.add_parser('check', help='look for what must not be committed in a file of recordings', add_help=False)
+    commands.add_parser('import', help='make recordings of cassettes of vcrpy: `cachy import vcr PATH`', add_help=False)
     arguments, rest = parser.parse_known_args(argv)
     if arguments.command == 'check':
         from cachy.check import check_command
         return check_command(rest)
+    if arguments.command == 'import':
+        from cachy.vcr import import_command
+        return import_command(rest)
     if rest: parser.error(f"`cachy demo` takes no arguments, but got {' '.join(rest)}")
     from cachy.demo import demo
     demo()

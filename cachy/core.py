@@ -507,7 +507,8 @@ class Exchange(Question):
     ):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
-        recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
+        now = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+        recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed, now)
         why = f'it is larger than {max_bytes:,} bytes' if recorder.size > max_bytes else ''
         if not why and status not in session.errors: why = body_refusal(self.call, recorder.content_type, body)
         if not why and self.repeats_secret(recording): why = 'it repeats a credential of the request'
@@ -533,7 +534,7 @@ class Exchange(Question):
             waiting[self.key] = f'{text}, so it was not recorded. Let the loop come to its end while recording.'
             return False
         known = session.file.find(self.key)
-        if known and known[::2] == recording[::2]: # status and body
+        if known and known[:3:2] == recording[:3:2]: # status and body
             self.settle()
             session.count('unchanged')
             return False

@@ -54,6 +54,7 @@ class Recording(NamedTuple):
     headers:dict # those that were kept
     body:bytes # decoded: without compression
     elapsed:float=0. # seconds from sending to the last byte
+    at:str='' # when it was recorded, such as '2026-11-24T21:40:07Z'; lines of older releases do not say
 
 # %% ../nbs/05_file.ipynb #e7ff48e4
 def headers_to_keep(
@@ -161,7 +162,7 @@ def write_line(
     try: request = redact(dump(summarize_request(call, body or read_body(call, norm_pats), secrets)), secrets)
     except RecursionError: request = dump(dict(method=call.method, url=normalize_url(call.url), body=digest(call.body)))
     fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
-    fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001))
+    fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001), **(dict(at=recording.at) if recording.at else {}))
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
@@ -188,7 +189,8 @@ def read_line(
     if not (isinstance(elapsed, (int, float)) and 0 <= elapsed < 1e9): raise ValueError('no recording')
     headers = {name: value for name, value in headers.items() if isinstance(value, str) and not matches(wire_headers, name)}
     ''.join([*headers, *headers.values()]).encode() # raises where no header could hold it
-    return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
+    at = fields.get('at') if isinstance(fields.get('at'), str) else ''
+    return fields['key'], Recording(status, headers, unpack_body(fields), elapsed, at)
 
 # %% ../nbs/05_file.ipynb #487e8628
 class Index:

@@ -8,7 +8,7 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'plain_accepts', 'credential_headers', 'turn_lists',
            'read_methods', 'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers',
            'end_types', 'job_fields', 'final_states', 'key_variables', 'other_names', 'placeholder', 'stable_values',
-           'bridge_modules']
+           'bridge_modules', 'needed_headers']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more
@@ -104,3 +104,6 @@ stable_values = { # class in `litellm.types.utils`: field, and what it shows
     'ImageResponse': {'created': 1}}
 bridge_modules = tuple(f'litellm.responses.litellm_completion_transformation.{name}' # make up ids and times of responses
     for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items'))
+
+# %% ../nbs/01_providers.ipynb #3897f6b8
+needed_headers = (('api.anthropic.com', 'anthropic-version'),) # host and header
