@@ -2,11 +2,12 @@
 
 __version__ = "0.1.0"
 
-from . import core
+from . import core, providers
 from .core import CachyMiss as CachyMiss
 from .core import Session as Session
 from .core import disable_cachy, doms, enable_cachy
 from .core import fresh as fresh
+from .core import ignore as ignore
 from .core import live as live
 from .core import no_cachy as no_cachy
 from .core import sample as sample
@@ -23,4 +24,11 @@ core.registered.update({ # module: the function that patches it, once both are n
     'websockets.asyncio.client': 'cachy.stacks:patch_websockets',
     'websockets.sync.client': 'cachy.stacks:patch_websockets',
     'websockets.legacy.client': 'cachy.stacks:patch_websockets',
-    'websocket._core': 'cachy.stacks:patch_websockets'})
+    'websocket._core': 'cachy.stacks:patch_websockets',
+    **dict.fromkeys((f'{place}lm15.transports.{name}' for place in ('', 'dspy._vendor.') for name in ('_sync', '_async')),
+        'cachy.lm15_stack:patch_lm15'),
+    'litellm': 'cachy.stable:stabilize_ids',
+    'litellm.utils': 'cachy.stable:stabilize_answers',
+    'litellm.litellm_core_utils.streaming_handler': 'cachy.stable:stabilize_streams',
+    'litellm.rust_bridge.runtime': 'cachy.stable:guard_compiled_core',
+    **dict.fromkeys(providers.bridge_modules, 'cachy.stable:stabilize_bridge')})

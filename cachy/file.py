@@ -18,13 +18,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .providers import kept_headers, turn_lists, wire_headers
-from .request import Body, Call, digest, headers_for_key, key_pattern, listed, map_texts, matches, normalize_url, read_body
-from .secrets import credentials, in_json, redact
+from .request import Body, Call, digest, headers_for_key, key_pattern, listed, matches, read_body
+from .secrets import credentials, in_json, mentions, redact, redact_all, shown_body, shown_headers, shown_url
 
 try:
     import fcntl
@@ -133,14 +132,13 @@ def summarize_request(
     secrets:set # its credentials
 )->dict: # method, url, and where there are any, headers and body
     "What the file tells people about `call`: what its key is made of, in short and without credentials"
-    strike = partial(redact, secrets=secrets) # before texts are cut, which may be in the middle of one
     def text(part):
         if len(part) > longest_text or b'\0' in part: return f'[{len(part)} bytes, {digest(part)}]'
-        return strike(part.decode('utf-8', 'replace'))
-    kind, content = body.kind, body.content
-    if kind == 'json': short = summarize(map_texts(content, strike) if secrets else content)
-    else: short = [text(part) for part in content] if kind == 'multipart' else text(content)
-    url, headers = strike(normalize_url(call.url)), dict(headers_for_key(call.headers))
+        return redact_all(part.decode('utf-8', 'replace'), secrets)
+    content = shown_body(call, body, secrets) # before texts are cut, which may be in the middle of a credential
+    if body.kind == 'json': short = summarize(content)
+    else: short = [text(part) for part in content] if body.kind == 'multipart' else text(content)
+    url, headers = redact(shown_url(call.url), secrets), shown_headers(headers_for_key(call.headers), secrets)
     request = dict(method=call.method, url=url, headers=headers, body=short)
     return {name: value for name, value in request.items() if value not in ('', {})}
 
@@ -158,9 +156,13 @@ def write_line(
     sample:int=0 # which of several answers to the same question
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
-    if secrets is None: secrets = credentials(call)
-    try: request = redact(dump(summarize_request(call, body or read_body(call, norm_pats), secrets)), secrets)
-    except RecursionError: request = dump(dict(method=call.method, url=normalize_url(call.url), body=digest(call.body)))
+    if secrets is None: secrets = credentials(call, body, norm_pats)
+    try:
+        summary = summarize_request(call, body or read_body(call, norm_pats), secrets)
+        request = dump(summary)
+        if mentions(request.encode('utf-8', 'surrogatepass'), secrets): request = dump(redact_all(summary, secrets))
+    except RecursionError:
+        request = dump(dict(method=call.method, url=redact(shown_url(call.url), secrets), body=digest(call.body)))
     fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
     fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001), **(dict(at=recording.at) if recording.at else {}))
     answer = dump(fields | pack_body(recording.body))

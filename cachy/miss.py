@@ -16,6 +16,7 @@ import re
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from difflib import SequenceMatcher
 from functools import partial
@@ -26,8 +27,8 @@ from urllib.parse import urlsplit
 
 from .file import Recordings, summarize, summarize_request
 from .providers import turn_lists
-from .request import Body, Call, digest, map_texts, normalize_url, normalizer
-from .secrets import redact
+from .request import Body, Call, digest, normalizer
+from .secrets import redact, shown_body, shown_request, shown_url
 
 # %% ../nbs/06_miss.ipynb #01bec0dc
 def json_bytes(
@@ -59,14 +60,12 @@ def asked(
     secrets:set # its credentials
 )->Asked:
     "What `call` asks, without its credentials"
-    content = body.content
-    if body.kind == 'json' and secrets: content = map_texts(content, partial(redact, secrets=secrets)) # before texts are cut
+    content = shown_body(call, body, secrets)
     lists = {name: value for name, value in content.items() if isinstance(value, list)} if isinstance(content, dict) else {}
     tools = lists.get('tools', [])
     forms = lambda turns: [[digest(turn), summarize(turn, False)] for turn in turns]
     turns = {name: forms(lists[name]) for name in turn_lists if name in lists}
-    clean = lambda value: json.loads(redact(json.dumps(value), secrets))
-    return Asked(clean(summarize_request(call, body, secrets)), clean(turns), tools)
+    return Asked(summarize_request(call, body, secrets), turns, tools)
 
 def unfold(
     stored:dict, # the request of a recording
@@ -160,14 +159,15 @@ def distance(
 def find_closest(
     file:Recordings,
     new:Asked,
-    norm_pats:tuple=() # `(pattern, replacement)` pairs
+    norm_pats:tuple=(), # `(pattern, replacement)` pairs
+    secrets:Iterable=() # credentials of the new request
 )->tuple: # the stored request with its `key`, or None; and a list of `Difference`
     "The recording whose request comes closest to `new`; of several the newest"
     measure, best = distance(new), []
     first = heapq.nsmallest(200, ((*measure(text, first_look), -i, key, text) for i, (key, text) in enumerate(file.requests())))
     for *order, key, text in heapq.nsmallest(20, ((*measure(text), i, key, text) for _, _, i, key, text in first)):
         with suppress(ValueError, RecursionError):
-            stored = json.loads(text)
+            stored = shown_request(json.loads(text), secrets)
             found = differences(stored, new, norm_pats)
             best.append(((order[0], len(found), *order), {'key': key} | stored, found))
     return min(best, key=lambda item: item[0])[1:] if best else (None, [])
@@ -355,7 +355,7 @@ def file_reason(
 def no_difference_reason(found, *rest)->str:
     "What to say where nothing differs"
     return '' if found else ('the two read the same. The recording was made with other norm_pats, or with another content-type, '
-        'or they differ where the file holds only a digest.')
+        'or they differ where the file holds only a digest, or `***` for a credential.')
 
 reasons = ( # in the order in which they are given
     no_difference_reason, machine_reason, pattern_reason, model_reason, header_reason, tool_reason, field_reason, order_reason)
@@ -400,11 +400,11 @@ def explain(
     store:str='' # what there is to say about the store; empty: there is none
 )->tuple: # what `CachyMiss` takes: message, request, key, closest recording, differences
     "Why `call` misses, and what to do"
-    request, closest, found, why = dict(method=call.method, url=normalize_url(call.url)), None, [], []
+    request, closest, found, why = dict(method=call.method, url=redact(shown_url(call.url), secrets)), None, [], []
     with suppress(RecursionError): # nested too deeply to be compared
         new = asked(call, body, secrets)
         request = new.request
-        closest, found = find_closest(file, new, norm_pats)
+        closest, found = find_closest(file, new, norm_pats, secrets)
         if closest: why = [reason for find in reasons if (reason := find(found, new, call))]
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",

@@ -7,7 +7,7 @@ Docs: https://AnswerDotAI.github.io/cachy/import.html.md"""
 # %% auto #0
 __all__ = ['import_command']
 
-# %% ../nbs/17_import.ipynb #d37cd6a4
+# %% ../nbs/17_import.ipynb #d9572cea
 import argparse
 import base64
 import gzip
@@ -27,7 +27,8 @@ from .core import Exchange, Session
 from .file import Recording, Recordings, find_folder, write_line
 from .providers import doms, needed_headers
 from .reads import is_read
-from .request import Call, is_cached, normalize_url
+from .request import Call, is_cached
+from .secrets import shown_url
 
 # %% ../nbs/17_import.ipynb #daea7097
 def make_loader():
@@ -174,7 +175,7 @@ class Judged(Exchange):
     def report(self, outcome:str, why:str='', level:int=0):
         if outcome == 'not recorded': self.why = why
 
-# %% ../nbs/17_import.ipynb #2c158079
+# %% ../nbs/17_import.ipynb #883a885d
 class Importer:
     "Adds what cassettes hold to one file"
     def __init__(self,
@@ -239,7 +240,7 @@ class Importer:
             else: calls.append((number, call, answer))
         for number, call, answer in calls + reads:
             why = self.add(call, answer, mine)
-            if why: yield self.refused(path, number, f'{call.method} {normalize_url(call.url)}: {why}')
+            if why: yield self.refused(path, number, f'{call.method} {shown_url(call.url)}: {why}')
     def refused(self, path:Path, number:int, why:str)->str:
         "What to say of an interaction that is no recording"
         self.counts['refused'] += 1

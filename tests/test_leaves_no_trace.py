@@ -67,7 +67,7 @@ def test_placeholders_come_and_go(monkeypatch, tmp_path):
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
         assert os.environ['OPENAI_API_KEY'] == 'mine' and all(os.environ[name] for name in names)
-        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before
+        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before | {'LITELLM_RUST': '0'}
         assert os.environ['GEMINI_API_KEY']
     assert dict(os.environ) == before
     monkeypatch.setenv('ANTHROPIC_API_KEY', '') # as CI sets a secret that it does not have
@@ -82,8 +82,8 @@ def test_placeholders(tmp_path, monkeypatch):
     monkeypatch.setenv('DEEPSEEK_API_KEY', 'mine')
     before = dict(os.environ)
     with enable_cachy(tmp_path, mode='replay'):
-        assert {name for name in os.environ if name not in before} == {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
-        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before # a placeholder would keep `load_dotenv` from setting the real key
+        assert {name for name in os.environ if name not in before} == {'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'LITELLM_RUST'} and os.environ['DEEPSEEK_API_KEY'] == 'mine'
+        with enable_cachy(tmp_path, mode='auto'): assert dict(os.environ) == before | {'LITELLM_RUST': '0'} # a placeholder would keep `load_dotenv` from setting the real key
         assert 'OPENAI_API_KEY' in os.environ
         os.environ['OPENAI_API_KEY'] = 'set meanwhile'
     assert dict(os.environ) == before | {'OPENAI_API_KEY': 'set meanwhile'}

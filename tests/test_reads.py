@@ -276,7 +276,13 @@ def aiohttp_look(url):
         async with aiohttp.ClientSession() as client, client.get(url) as response: return await response.json()
     return asyncio.run(look())
 
-@pytest.mark.parametrize('look', [requests_look, urllib3_look, aiohttp_look])
+def lm15_look(url, name='lm15'):
+    from support.http_libraries import plain
+    return json.loads(plain(name, url, method='GET'))
+
+def async_lm15_look(url): return lm15_look(url, 'async lm15')
+
+@pytest.mark.parametrize('look', [requests_look, urllib3_look, aiohttp_look, lm15_look, async_lm15_look])
 def test_reads_of_the_other_libraries(provider, tmp_path, look):
     "Live as without cachy; a loop of replays is tried live; and where that is in vain, the recording is the answer"
     provider.answer = lambda method, path, number, body: (200, {'phase': 'mulling' if number < 3 else 'baked'})

@@ -2,6 +2,7 @@
 import asyncio
 import concurrent.futures
 import io
+import itertools
 import json
 import pickle
 import threading
@@ -15,7 +16,7 @@ from cachy import enable_cachy
 from cachy.core import CachyMiss
 from cachy.standin import StandIn
 from support import python
-from support.http_libraries import aiohttp, chat, plain, requests, streamed, streams, urllib3, urllib3_request
+from support.http_libraries import aiohttp, chat, lm15_request, plain, requests, streamed, streams, urllib3, urllib3_request
 from support.providers import provider_server
 from support.recordings import recordings
 
@@ -361,6 +362,47 @@ asyncio.run(ask())
 '''
     first, second = python('-c', code, tmp_path, stand_in.url + '/v1/chat/completions').stdout.split()
     assert first == second and stand_in.calls == 1
+
+def lm15_seen(url, mode, cached, leave=None, stream=False):
+    "What a program sees of an answer of `lm15`, sync and async, and of the pools of both transports afterwards"
+    from lm15.transports import StdlibAsyncTransport, StdlibTransport
+    request = lm15_request(url, json=chat(stream=stream))
+    def seen(response, chunks): return type(response).__name__, response.status, response.http_version, response.header('Content-Type'), chunks
+    def pool(transport): return transport.pool_stats()['in_use']
+    async def ask():
+        async with StdlibAsyncTransport() as transport:
+            async with transport.stream(request) as response:
+                chunks = []
+                async for chunk in response:
+                    chunks.append(chunk)
+                    if len(chunks) == leave: break
+            return seen(response, chunks), pool(transport)
+    with cached(mode):
+        with StdlibTransport() as transport:
+            with transport.stream(request) as response: found = seen(response, [*itertools.islice(response, leave)])
+            found = found, pool(transport)
+        return found, asyncio.run(ask())
+
+def test_lm15_reads_a_replay_as_a_call(stand_in, cached, caplog):
+    url = f'{stand_in.url}/v1/chat/completions'
+    for stream in (False, True):
+        live = lm15_seen(url, 'auto', cached, stream=stream)
+        assert live == lm15_seen(url, 'replay', cached, stream=stream) and [in_use for _, in_use in live] == [0, 0]
+        assert [seen[:4] for seen, _ in live] == [(name, 200, 'HTTP/1.1', 'text/event-stream' if stream else 'application/json') for name in ('TransportResponse', 'AsyncTransportResponse')]
+    assert stand_in.calls == 2
+    left = lm15_seen(url + '?left', 'auto', cached, leave=2, stream=True) # whoever leaves a stream gives its connection back
+    assert [(len(seen[4]), in_use) for seen, in_use in left] == [(2, 0), (2, 0)] and stand_in.calls == 4 and caplog.text.count('the stream was left') == 2
+
+def test_a_closed_transport_of_lm15_raises_on_a_replay_too(stand_in, cached):
+    from lm15.transports import StdlibAsyncTransport, StdlibTransport, TransportError
+    request = lm15_request(f'{stand_in.url}/v1/chat/completions', json=chat())
+    with cached(), StdlibTransport() as transport: transport.stream(request).read()
+    async def ask():
+        await (transport := StdlibAsyncTransport()).aclose()
+        async with transport.stream(request): pass
+    with cached('replay'):
+        with pytest.raises(TransportError, match='closed'): transport.stream(request)
+        with pytest.raises(TransportError, match='closed'): asyncio.run(ask())
 
 def test_urls_that_are_none(cached):
     async def ask(url):

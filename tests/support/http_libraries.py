@@ -6,7 +6,7 @@ import httpx
 import httpx2
 import pytest
 
-aiohttp, requests, urllib3 = (pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it') for name in ('aiohttp', 'requests', 'urllib3'))
+aiohttp, requests, urllib3, _ = (pytest.importorskip(name, reason=f'optional: {name} is not installed; all is well without it') for name in ('aiohttp', 'requests', 'urllib3', 'lm15'))
 
 def chat(**fields): return dict(model='m', messages=[dict(role='user', content='Say hi, ü')], **fields)
 
@@ -40,16 +40,32 @@ async def by_aiohttp(url, **options):
     async with aiohttp.ClientSession() as client, client.request(options.pop('method', 'POST'), url, **options) as response:
         async for piece in response.content.iter_any(): yield piece
 
+def lm15_request(url, json=None, method='POST', headers=(), **options):
+    from lm15.transports import TransportRequest
+    fields = [('content-type', 'application/json')] * (json is not None) + list(dict(headers).items())
+    return TransportRequest(method, str(httpx.URL(url)), fields, b'' if json is None else dumps(json).encode(), **options)
+
+def by_lm15(url, **options):
+    from lm15.transports import StdlibTransport
+    with StdlibTransport(read_timeout=20) as transport, transport.stream(lm15_request(url, **options)) as response: yield from response
+
+async def by_lm15_async(url, **options):
+    from lm15.transports import StdlibAsyncTransport
+    async with StdlibAsyncTransport(read_timeout=20) as transport, transport.stream(lm15_request(url, **options)) as response:
+        async for piece in response: yield piece
+
 streams = {'httpx': by_httpx(httpx), 'httpx2': by_httpx(httpx2), 'async httpx': by_httpx_async(httpx), 'async httpx2': by_httpx_async(httpx2),
-    'requests': by_requests, 'urllib3': by_urllib3, 'async aiohttp': by_aiohttp}
+    'requests': by_requests, 'urllib3': by_urllib3, 'async aiohttp': by_aiohttp, 'lm15': by_lm15, 'async lm15': by_lm15_async}
 
 def plain(name, url, **options):
     "The whole body, by the way that most people ask for it"
     method = options.pop('method', 'POST')
     if name == 'requests': return requests.request(method, url, **options).content
+    if name == 'lm15': return b''.join(by_lm15(url, method=method, **options))
     if name == 'urllib3': return urllib3_request(method, url, **options).data
     if not name.startswith('async'): return dict(httpx=httpx, httpx2=httpx2)[name].request(method, url, verify=False, **options).content
     async def ask():
+        if name == 'async lm15': return b''.join([piece async for piece in by_lm15_async(url, method=method, **options)])
         if name == 'async aiohttp':
             async with aiohttp.ClientSession() as client, client.request(method, url, **options) as response: return await response.read()
         async with dict(httpx=httpx, httpx2=httpx2)[name.split()[1]].AsyncClient(verify=False) as client: return (await client.request(method, url, **options)).content

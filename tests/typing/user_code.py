@@ -1,7 +1,7 @@
 "Code as users write it, with each documented call: for mypy to check against the installed package, and never run."
 from pathlib import Path
 
-from cachy import CachyMiss, Session, disable_cachy, doms, enable_cachy, fresh, live, no_cachy, sample, session
+from cachy import CachyMiss, Session, disable_cachy, doms, enable_cachy, fresh, ignore, live, no_cachy, sample, session
 
 def f(c: Session) -> None:
     counts: dict[str, int] = dict(c.counts)
@@ -26,6 +26,7 @@ def h(folder: Path) -> int:
 
 enable_cachy()
 enable_cachy('folder', mode=None)
+enable_cachy(ignore=ignore + ('metadata.run_id', 'messages.*.id'))
 enable_cachy(cache_dir=Path('folder'), hdrs=['x-ratelimit-*'], errors=[400], norm_pats=[('a', 'b')], doms=['localhost:4000'])
 first: str = doms[0]
 
