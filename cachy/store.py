@@ -77,7 +77,7 @@ def open_redis(
     client = redis.Redis.from_url(address, socket_timeout=store_seconds, socket_connect_timeout=store_seconds, retry=once_more)
     return RedisEngine(client, prefix)
 
-# %% ../nbs/16_store.ipynb #5c38d6a5
+# %% ../nbs/16_store.ipynb #d2eb806a
 class ObjectEngine:
     "The two verbs of a store, for a store object of `obstore`"
     used_by = 0 # the process whose threads serve all of them
@@ -115,7 +115,8 @@ def open_objects(
     seconds = timedelta(seconds=store_seconds)
     options = dict(connect_timeout=seconds, read_timeout=seconds, allow_http=True)
     base, _, query = url.partition('?')
-    return ObjectEngine(from_url(base, client_options=options, retry_config=dict(max_retries=1), **dict(parse_qsl(query))))
+    retries = dict(max_retries=2, retry_timeout=seconds) # so one that is slow is not asked twice
+    return ObjectEngine(from_url(base, client_options=options, retry_config=retries, **dict(parse_qsl(query))))
 
 # %% ../nbs/16_store.ipynb #274b2f5d
 openers = dict.fromkeys(('redis', 'rediss', 'unix', 'valkey', 'valkeys'), ('redis', open_redis)) | dict.fromkeys(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def slow(port, seconds):
         writer.close()
     async def serve(reader, writer):
         back_reader, back_writer = await asyncio.open_connection('127.0.0.1', port)
-        await asyncio.gather(pump(reader, back_writer, 0), pump(back_reader, writer, seconds), return_exceptions=True)
+        with suppress(asyncio.CancelledError): await asyncio.gather(pump(reader, back_writer, 0), pump(back_reader, writer, seconds), return_exceptions=True)
     server = loop.run_until_complete(asyncio.start_server(serve, '127.0.0.1', 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
