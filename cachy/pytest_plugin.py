@@ -106,6 +106,14 @@ def pytest_testnodedown(node, error):
 def pytest_terminal_summary(terminalreporter, config):
     if line := summary(config.stash[suite_key]): terminalreporter.write_line(line)
 
+# %% ../nbs/10_pytest.ipynb #c1c9a1a4
+def is_left_over(
+    item # a test
+)->bool:
+    "Whether `item` carries vcrpy's mark, and no plugin is there that reads it"
+    if not item.get_closest_marker('vcr'): return False
+    return not any(hasattr(plugin, 'vcr') for plugin in item.config.pluginmanager.get_plugins()) # they have a fixture of that name
+
 # %% ../nbs/10_pytest.ipynb #bfea37be
 @pytest.fixture
 def cachy_dir():
@@ -122,8 +130,10 @@ def cachy(request, cachy_dir, cachy_options):
     "This test's session: what it replayed, recorded and missed"
     suite, marker = request.config.stash[suite_key], request.node.get_closest_marker('cachy')
     if marker and marker.args: raise pytest.UsageError(f"@pytest.mark.cachy takes names: write mode={marker.args[0]!r}.")
-    options = cachy_options | (marker.kwargs if marker else {})
-    why, number = f"@pytest.mark.cachy(mode={options.get('mode')!r})", options.pop('sample', 0)
+    left_over = not marker and is_left_over(request.node)
+    options = (dict(mode='replay') if left_over and not suite.mode else {}) | cachy_options | (marker.kwargs if marker else {})
+    why = '@pytest.mark.vcr, which no plugin reads' if left_over else f"@pytest.mark.cachy(mode={options.get('mode')!r})"
+    number = options.pop('sample', 0)
     with suite.session(options.pop('cache_dir', cachy_dir), options.pop('mode', None), why, **options) as session:
         session.sample_number = number
         yield session
@@ -131,7 +141,8 @@ def cachy(request, cachy_dir, cachy_options):
 
 @pytest.fixture(autouse=True)
 def _cachy_where_asked_for(request):
-    if request.config.getoption('--cachy') or request.node.get_closest_marker('cachy'): request.getfixturevalue('cachy')
+    asked = request.config.getoption('--cachy') or request.node.get_closest_marker('cachy') or is_left_over(request.node)
+    if asked: request.getfixturevalue('cachy')
 
 # %% ../nbs/10_pytest.ipynb #4a0e937b
 def find_miss(

