@@ -31,4 +31,12 @@ core.registered.update({ # module: the function that patches it, once both are n
     'litellm.utils': 'cachy.stable:stabilize_answers',
     'litellm.litellm_core_utils.streaming_handler': 'cachy.stable:stabilize_streams',
     'litellm.rust_bridge.runtime': 'cachy.stable:guard_compiled_core',
-    **dict.fromkeys(providers.bridge_modules, 'cachy.stable:stabilize_bridge')})
+    **dict.fromkeys(providers.bridge_modules, 'cachy.stable:stabilize_bridge'),
+    'socket': 'cachy.guard:patch_socket',
+    'ssl': 'cachy.guard:patch_tls',
+    'asyncio.base_events': 'cachy.guard:patch_loop',
+    'httpx._transports.default': 'cachy.guard:patch_transports',
+    'httpx2._transports.default': 'cachy.guard:patch_transports',
+    'multiprocessing.pool': 'cachy.guard:patch_catchers',
+    'multiprocess.pool': 'cachy.guard:patch_catchers',
+    'unittest.suite': 'cachy.guard:patch_catchers'})

@@ -37,13 +37,9 @@ from cachy.request import (
 event_end = re.compile(rb'(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)')
 plain_end = re.compile(rb'\n\n') # the same where there is no `\r`; forty times as fast
 line_end = re.compile(rb'\n')
-
-# %% ../nbs/03_answer.ipynb #9dc8ba33
-def may_be_stream(
-    kind:str # content-type, in lower case
-)->bool:
-    "Whether an answer that is called `kind` can be an event stream all the same"
-    return not kind or 'json' in kind
+json_start = re.compile(rb'\s*[\[{"]')
+stream_starts = (b'data:', b'event:')
+maybe_stream = re.compile('(?!.*amazon)(?:.*json.*)?') # content-types, in lower case, that may be wrong about an event stream
 
 # %% ../nbs/03_answer.ipynb #0e190dcd
 def event_delimiter(
@@ -55,7 +51,7 @@ def event_delimiter(
     if 'amazon' in kind: return None # AWS has frames, not lines
     if 'event-stream' in kind: return event_end
     if re.search(r'ndjson|jsonl|stream\+json', kind): return line_end
-    return event_end if may_be_stream(kind) and re.match(rb'\s*(?:data|event):', start) else None
+    return event_end if maybe_stream.fullmatch(kind) and start.lstrip().startswith(stream_starts) else None
 
 def split_events(
     body:bytes,
@@ -66,7 +62,7 @@ def split_events(
     ends = [match.end() for match in pattern.finditer(body)] if pattern else []
     return [body[start:end] for start, end in zip([0, *ends], ends, strict=False)], body[ends[-1] if ends else 0:]
 
-# %% ../nbs/03_answer.ipynb #f16e295f
+# %% ../nbs/03_answer.ipynb #bc38bfbd
 class Splitter:
     "Splits a stream into events while it comes in"
     def __init__(self,
@@ -83,7 +79,7 @@ class Splitter:
         events, rest = split_events(window[:-1] if window.endswith(b'\r') else window, self.delimiter)
         if not events: return []
         body = b''.join(self.pieces)
-        events[0] = body[:len(body) - len(window)] + events[0]
+        events[0] = body[:len(body) - len(window) + len(events[0])]
         self.pieces = [body[sum(map(len, events)):]]
         self.tail = self.pieces[0][-3:]
         return events
@@ -99,9 +95,12 @@ def read_event(
     event:bytes # one event, or one line of JSON
 )->Event:
     "What `event` says (HTML standard, section 9.2.6)"
-    if event.lstrip()[:1] in (b'{', b'[', b'"'): name, data = b'', event
+    line = event.rstrip(b'\r\n')
+    if json_start.match(event): name, data = b'', event
+    elif line.startswith(b'data: ') and b'\n' not in line and b'\r' not in line: name, data = b'', line[6:] # most are
     else:
-        fields = [line.partition(b':') for line in event.removeprefix(b'\xef\xbb\xbf').splitlines()]
+        event = event.removeprefix(b'\xef\xbb\xbf')
+        fields = [line.partition(b':') for line in (event.splitlines() if b'\r' in event else event.split(b'\n'))] # the faster one
         value = lambda wanted: b'\n'.join(value.removeprefix(b' ') for field, _, value in fields if field == wanted)
         name, data = value(b'event'), value(b'data')
     content = None
@@ -193,24 +192,35 @@ def read_frames(
         start += length
     return events, False
 
-# %% ../nbs/03_answer.ipynb #8d74b92d
-@lru_cache
-def telling(
-    ends:tuple # the names of the last event; empty if the format has none
-)->re.Pattern:
-    "What stands in each event that may change how far its stream is"
-    if ends: return re.compile('|'.join(map(re.escape, ends + tuple(held_events.values()) + ('error', 'failed', 'DONE'))).encode())
-    fields = '|'.join(finish_fields + finish_flags)
-    return re.compile(rf'"(?:{fields})"\s*:(?!\s*(?:null|false))|"(?:index|usage)"\s*:\s*[1-9{{]|error|DONE|"(?:event_)?type"|event:'.encode())
+# %% ../nbs/03_answer.ipynb #c0e7f81f
+empty_values = [space + value for value in (b'null', b'false', b'0') for space in (b'', b' ')]
+telling_fields = [f'"{name}"'.encode() for name in (*finish_fields, *finish_flags, 'usage', 'index')]
 
-# %% ../nbs/03_answer.ipynb #9bd17aeb
+@lru_cache
+def telling_words(
+    ends:tuple # the names of the last event; empty if the format has none
+)->list: # of bytes
+    "Names that stand in each event that may change how far its stream is"
+    words = ('error', 'DONE') + (ends + tuple(held_events.values()) + ('failed',) if ends else ('"type"', '"event_type"'))
+    return [word.encode() for word in words]
+
+def may_matter(
+    events:bytes, # one or several of a stream whose format is known
+    ends:tuple # the names of its last event; empty if the format has none
+)->bool:
+    "Whether `events` may change how far their stream is"
+    if any(word in events for word in telling_words(ends)): return True
+    empty = lambda field: sum(events.count(field + b':' + value) for value in empty_values)
+    return not ends and any(count != empty(field) for field in telling_fields if (count := events.count(field)))
+
+# %% ../nbs/03_answer.ipynb #60100249
 class Progress:
     "How far a stream has come"
     def __init__(self,
         content_type:str # of the answer
     ):
         self.content_type, delimiter = content_type, event_delimiter(content_type)
-        self.start:bytes|None = b'' if not delimiter and may_be_stream(content_type.lower()) else None # until it shows what it is
+        self.start:bytes|None = b'' if not delimiter and maybe_stream.fullmatch(content_type.lower()) else None # until it shows what it is
         self.splitter = Splitter(delimiter)
         self.ends:tuple|None = None # the names of its last event, once the first has come
         self.reasons:dict = {} # why each part has ended; empty where it has not
@@ -226,13 +236,16 @@ class Progress:
             if len(piece) < 6: return
             self.start, self.splitter.delimiter = None, event_delimiter(self.content_type, piece)
         if self.splitter.delimiter:
-            for event in filter(self.may_matter, self.splitter.feed(piece)): self.take(read_event(event))
-    def may_matter(self,
-        event:bytes
+            events = self.splitter.feed(piece)
+            if events and not self.is_idle(b''.join(events), len(events)):
+                for event in events: self.take(read_event(event))
+    def is_idle(self,
+        events:bytes, # one after the other
+        count:int # of events
     )->bool:
-        "Whether `event` may change anything"
-        unclear = self.holds or len(event) > 4096 or not (self.ends or self.reasons)
-        return unclear or bool(telling(self.ends or ()).search(event))
+        "Whether a glance shows that `events` change nothing; a large one is parsed sooner than searched"
+        is_clear = (self.ends or self.reasons) and not self.holds and len(events) < 4096 * count
+        return bool(is_clear) and not may_matter(events, self.ends or ())
     def take(self, event:Event):
         "Note what `event` says about the stream"
         name, data, content = event
@@ -288,8 +301,8 @@ class Progress:
         call:Call # that it answers
     )->str: # empty: it is whole
         "What is missing if the stream ends here"
-        if self.ended: return ''
         if self.broken: return 'it ends in the middle of an event'
+        if self.ended: return ''
         if not self.has_events: return 'it is empty'
         if self.ends: return f"it ends without {' or '.join(self.ends)}"
         lacks_usage = self.has_parts and not self.has_usage and re.search(rb'"include_usage"\s*:\s*true', call.body)
@@ -311,13 +324,12 @@ def body_refusal(
     kind, is_success = content_type.lower(), 200 <= status < 300
     if not progress: (progress := Progress(content_type)).feed(body)
     in_frames, values = 'amazon.eventstream' in kind, None
-    is_json = 'json' in kind or (not kind and body.lstrip()[:1] in (b'{', b'['))
-    if not (progress.splitter.delimiter or in_frames or is_json): return ''
-    if not body.strip(): return 'it is empty' if status == 200 and call.method not in ('HEAD', 'DELETE') and length != '0' else ''
+    if not (progress.splitter.delimiter or in_frames or 'json' in kind or (not kind and json_start.match(body))): return ''
+    if not body or body.isspace(): return 'it is empty' if status == 200 and call.method not in ('HEAD', 'DELETE') and length != '0' else ''
     if in_frames: progress.take_frames(body)
     elif not progress.splitter.delimiter:
         values, is_cut = json_values(body)
-        if is_cut: return 'the JSON ends in the middle'
+        if is_cut or any(word.startswith(progress.start or b'-') for word in stream_starts): return 'the JSON ends in the middle'
         if len(values) < 2: return 'it holds an error' if is_success and any(map(is_error, values)) else ''
         progress.take_lines(values)
     progress.finish()

@@ -13,34 +13,22 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
 from .answer import event_delimiter, joined_texts
-from .file import Recording, byte_order_mark, find_folder, read_fields, read_line
-from .providers import account_headers, credential_headers, placeholder
-from .request import key_pattern, matches
-from .secrets import in_json
+from .file import Recording, byte_order_mark, find_folder, is_ci, read_fields, read_line
+from .providers import account_headers, credential_shapes, placeholder
+from .request import key_pattern
+from .secrets import contains_secret, is_credential_name, is_strong, masked, mentions, minted_credential, shown_request
 
 # %% ../nbs/08_check.ipynb #94129507
 revoke, replace = 'Delete the line, and revoke the key if it is one.', 'Replace it in the line.'
-shapes = ( # what it looks like, pattern, what to do
-    ('an API key', r'(?:sk|csk|xai|nvapi|tvly|pplx|gsk|tgp_v1)[-_](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}', revoke),
-    ('a Google API key', r'AIza[\w-]{35}', revoke),
-    ('a Google access token', r'ya29\.[\w-]{20,}', revoke),
-    ('a Hugging Face token', r'hf_[A-Za-z0-9]{30,}', revoke),
-    ('a Replicate token', r'r8_[A-Za-z0-9]{30,}', revoke),
-    ('a Jina key', r'jina_[A-Za-z0-9]{30,}', revoke),
-    ('an AWS access key id', r'(?:AKIA|ASIA)[0-9A-Z]{16}', revoke),
-    ('a GitHub token', r'(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{30,})', revoke),
-    ('a Slack token', r'xox[abprs]-[\w-]{20,}', revoke),
-    ('a signed token (JWT)', r'eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}', revoke),
-    ('a bearer token', r'Bearer [\w.~+/-]{20,}=*', revoke),
-    ('a private key', r'-----BEGIN [A-Z ]*PRIVATE KEY-----', revoke),
-    ('an organization id', r'org-[A-Za-z0-9]{20,}', replace),
-    ('a project id', r'proj_[A-Za-z0-9]{20,}', replace),
-    ('a user id', r'user-[A-Za-z0-9]{20,}', replace),
-    ('an AWS account id', r'arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}(?=:)', replace))
+account_shapes = (
+    ('an organization id', r'org-[A-Za-z0-9]{20,}'), ('a project id', r'proj_[A-Za-z0-9]{20,}'), ('a user id', r'user-[A-Za-z0-9]{20,}'),
+    ('an AWS account id', r'arn:aws[\w-]*:[\w-]*:[\w-]*:\d{12}(?=:)'))
+shapes = tuple((*row, advice) for rows, advice in ((credential_shapes, revoke), (account_shapes, replace)) for row in rows)
 
 # %% ../nbs/08_check.ipynb #087f8011
 example_words = re.compile( # words count where they stand alone: a random key may hold them by chance
@@ -81,22 +69,35 @@ def without_escapes(
     return re.sub(r'\\+(?:u[0-9a-fA-F]{4}|.)', ' ', text, flags=re.DOTALL)
 
 # %% ../nbs/08_check.ipynb #777d9e79
-secret_variables = ('*_API_KEY', '*_TOKEN', '*_SECRET')
-
 def own_secrets(
     env:dict # such as `os.environ`
 )->dict: # name: value
-    "The credentials in `env`: values of 12 characters or more"
-    return {name: value for name, value in env.items() if matches(secret_variables, name) and len(value) >= 12
-        and value != placeholder}
+    "The credentials in `env`, by their names; too short ones would be found everywhere"
+    return {name: value for name, value in env.items() if is_credential_name(name) and is_strong(value) and value != placeholder}
 
 def names_in(
-    text:str,
+    place:str, # of the line
+    text:str, # that stands there
+    recording:Recording, # what the line keeps
     secrets:dict # name: value
 )->list: # of names
-    "Which of `secrets` are in `text`, plain or escaped"
-    forms = lambda value: (value, in_json(value), in_json(in_json(value)))
-    return [name for name, value in secrets.items() if any(form in text for form in forms(value))]
+    "Which of `secrets` are in one place of a line, in whatever form"
+    content_type, data = recording.headers.get('content-type') or 'text/event-stream', text.encode('utf-8', 'surrogatepass')
+    holds = lambda value: mentions(data, [value]) or (place == 'response' and contains_secret({value}, recording.body, content_type))
+    return [name for name, value in secrets.items() if holds(value)]
+
+# %% ../nbs/08_check.ipynb #4b2c3d4e
+def told_by_name(
+    old, # of a line: anything that JSON can hold
+    shown, # the same without credentials
+    name:str='' # of the field where it stands
+): # yields names
+    "Where `old` holds a credential under a name that says so"
+    if isinstance(old, dict) and isinstance(shown, dict) and len(old) == len(shown):
+        for (field, item), other in zip(old.items(), shown.values(), strict=True): yield from told_by_name(item, other, field)
+    elif isinstance(old, list) and isinstance(shown, list):
+        for item, other in zip(old, shown, strict=True): yield from told_by_name(item, other, name)
+    elif str(shown).count('***') > str(old).count('***') and not masked.fullmatch(str(old)): yield name
 
 # %% ../nbs/08_check.ipynb #26f809e3
 class Finding(NamedTuple):
@@ -115,11 +116,20 @@ def secret_findings(
 ): # yields pairs of what and advice
     "What in a line must not be seen by others"
     for name in fields.get('headers') or {}:
-        if matches(credential_headers, name): yield f'the header {name} carries a credential', remove_header
+        if is_credential_name(name, True): yield f'the header {name} carries a credential', remove_header
         elif name.lower() in account_headers: yield f'the header {name} tells about the account', remove_header
+    request = fields.get('request') if isinstance(fields.get('request'), dict) else {}
+    with suppress(ValueError, RecursionError):
+        for name in dict.fromkeys(told_by_name(request, shown_request(request, set()))):
+            yield f'the request holds a credential (its {name})', shared
+    shown = set()
     for place, text in texts_to_search(fields, recording).items():
-        for name in names_in(text, secrets): yield f'the {place} holds the value of {name}', shared
-        for what, advice in shapes_in(without_escapes(text)): yield f'the {place} holds what looks like {what}', advice
+        for name in names_in(place, text, recording, secrets): yield f'the {place} holds the value of {name}', shared
+        for what, advice in shapes_in(without_escapes(text)):
+            shown.add(place)
+            yield f'the {place} holds what looks like {what}', advice
+    if 'response' not in shown and (name := minted_credential(recording.body)):
+        yield f'the response hands out a credential ({name})', revoke
 
 # %% ../nbs/08_check.ipynb #665aef59
 conflict = re.compile(rb'(?:<{7}|={7}|>{7}|\|{7})(?: |\r?\n|$)')
@@ -151,7 +161,7 @@ def check_line(
 # %% ../nbs/08_check.ipynb #b6e428af
 def check(
     path, # of the file
-    env:dict=os.environ # its `*_API_KEY`, `*_TOKEN` and `*_SECRET` are searched for
+    env:dict=os.environ # whose credentials are searched for
 )->list: # of `Finding`s, in the order of the lines
     "Look for damage and for what must not be committed; raises `OSError` where the file cannot be read"
     findings, seen, secrets = [], {}, own_secrets(env)
@@ -165,14 +175,15 @@ def check(
 # %% ../nbs/08_check.ipynb #d172fedd
 def check_command(
     argv:list # of texts: paths of files; none: `cachy.jsonl` of the project
-)->int: # exit status: 0, 1 where something must not be committed, 2 where a file cannot be read
+)->int: # exit status: 0, 1 where something must not be committed or, in CI, there is no file, 2 where a file cannot be read
     "Print what `check` finds in each file"
     parser = argparse.ArgumentParser('cachy check', description='Look for damage, and for what must not be committed.')
     parser.add_argument('file', nargs='*', help='file to check (default: cachy.jsonl of the project)')
     files, status, project = parser.parse_args(argv).file, 0, find_folder()/'cachy.jsonl'
     if not files and not project.exists():
-        print(f'{project}: no such file, so there is nothing to check.')
-        return 0
+        missing = is_ci(os.environ) # where no call could be replayed without it
+        print(f"{project}: no such file{'. Is it committed?' if missing else ', so there is nothing to check.'}")
+        return int(missing)
     for path in files or [os.path.relpath(project)]:
         try: findings = check(path)
         except OSError as error:

@@ -6,18 +6,23 @@ Docs: https://AnswerDotAI.github.io/cachy/file.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'byte_order_mark', 'warn_once', 'Recording', 'headers_to_keep', 'summarize', 'summarize_request', 'write_line',
-           'read_fields', 'read_line', 'Recordings', 'find_folder']
+           'read_fields', 'read_line', 'in_thread', 'Recordings', 'is_ci', 'find_folder']
 
 # %% ../nbs/05_file.ipynb #9bd4ff6f
 import base64
+import errno
 import json
 import logging
 import os
 import re
+import stat
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,13 +61,21 @@ class Recording(NamedTuple):
     at:str='' # when it was recorded, such as '2026-11-24T21:40:07Z'; lines of older releases do not say
 
 # %% ../nbs/05_file.ipynb #e7ff48e4
+def as_text(
+    value:str # of a header; `aiohttp` has surrogates for the bytes that are no UTF-8
+)->str: # what other libraries have for these bytes
+    "`value` as a text that a file of UTF-8 can hold"
+    try: return value.encode('utf-8') and value
+    except UnicodeEncodeError: return value.encode('utf-8', 'surrogateescape').decode('latin-1')
+
+# %% ../nbs/05_file.ipynb #453152f8
 def headers_to_keep(
     headers:dict, # all headers of a response
     hdrs:tuple=() # further names to keep; `*` stands for any text
 )->dict: # with names in lower case
     "The `headers` that go to the file"
-    wanted = kept_headers + hdrs
-    return {name.lower(): value for name, value in headers.items() if matches(wanted, name) and not matches(wire_headers, name)}
+    wanted = lambda name: matches(kept_headers + hdrs, name) and not matches(wire_headers, name)
+    return {name.lower(): as_text(value) for name, value in headers.items() if wanted(name)}
 
 # %% ../nbs/05_file.ipynb #ea8855a0
 def pack_body(
@@ -205,7 +218,7 @@ class Index:
         self.strict = False # whether to read each line closely, since one was found to be damaged inside
         self.reset()
     def __str__(self):
-        here = Path.cwd()
+        here = working_folder()
         return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
     def reset(self):
         "Empty the index, to read the file from its start"
@@ -213,17 +226,26 @@ class Index:
         self.older:dict = {} # the same for keys of older formats; of a key the first line
         self.unread, self.tail, self.skipped = 0, b'', 0 # offset; the bytes before it; lines that are no recordings
         self.stamp:tuple|None = None # of the file when it was read
+        self.ours:tuple|None = None # of the file, if since then only we have appended to it
+        self.doubtful = False # whether others have written since it was read from its start
     def refresh(self):
         "Bring the index up to date with the file"
         try:
-            stamp = stamp_of(os.stat(self.path))
+            stamp = stamp_of(status := os.stat(self.path))
             if stamp == self.stamp: return
-            if self.stamp and not (self.stamp[:2] == stamp[:2] and stamp[2] > self.stamp[2] and self.tail_unchanged()):
-                self.reset()
-                self.strict = False
+            demand_file(status)
+            if self.stamp and stamp != self.ours: self.doubt(stamp)
             self.stamp = stamp
             self.index_new_lines()
         except OSError as error: self.unreadable(error)
+    def doubt(self,
+        stamp:tuple # of the file, which others have written
+    ):
+        "Forget what they may have changed"
+        self.doubtful = True
+        if self.stamp and self.stamp[:2] == stamp[:2] and stamp[2] > self.stamp[2] and self.tail_unchanged(): return
+        self.reset()
+        self.strict = False
     def unreadable(self,
         error:OSError # what reading it raised
     ):
@@ -270,6 +292,17 @@ class Index:
         return len(self.index) + len(self.older)
 
 # %% ../nbs/05_file.ipynb #54ee0cf0
+def working_folder()->Path:
+    "The working folder, also after somebody has removed it"
+    try: return Path.cwd()
+    except OSError: return Path()
+
+def demand_file(
+    status:os.stat_result
+):
+    "Raise `OSError` for what is no file: a pipe would make us wait, a device never end; of a folder the system itself speaks"
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)): raise OSError(errno.EINVAL, 'no regular file')
+
 def is_whole(
     line:bytes # the last of the file, without a newline
 )->bool:
@@ -308,9 +341,32 @@ def locked(
     while not (ours := try_lock(file)) and time.monotonic() < give_up: time.sleep(0.001)
     try: yield
     finally:
-        if ours and msvcrt and not fcntl:
-            file.seek(1 << 62)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        with suppress(OSError, AttributeError): # where the system has no locks
+            if ours and fcntl: fcntl.flock(file, fcntl.LOCK_UN)
+            elif ours and msvcrt:
+                file.seek(1 << 62)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+# %% ../nbs/05_file.ipynb #83969e99
+def under_trio()->bool:
+    "Whether the caller is a task of `trio`"
+    try: return bool(sys.modules['trio'].lowlevel.current_task())
+    except (KeyError, AttributeError, RuntimeError): return False # it is not imported, or not running
+
+# %% ../nbs/05_file.ipynb #47de468a
+async def in_thread(
+    function # takes nothing, and may block
+): # what it gives
+    "Call `function` without holding up the event loop, of `asyncio` or `trio`; if the caller is cancelled, it ends all the same"
+    import asyncio
+    if under_trio():
+        trio = sys.modules['trio']
+        return await trio.to_thread.run_sync(function, limiter=trio.CapacityLimiter(1))
+    from concurrent.futures import ThreadPoolExecutor
+    executor = ThreadPoolExecutor(1, 'cachy')
+    call = partial(copy_context().run, function)
+    try: return await asyncio.shield(asyncio.get_running_loop().run_in_executor(executor, call))
+    finally: executor.shutdown(wait=False)
 
 # %% ../nbs/05_file.ipynb #ae24c719
 cache_bytes = 16_000_000 # how much of the recordings is kept in memory
@@ -322,19 +378,29 @@ class Recordings(Index):
     def reset(self):
         "Empty the index and what is kept in memory"
         super().reset()
+        self.forget()
+    def forget(self):
+        "Empty what is kept in memory"
         self.cache:dict = {} # recordings by their place in the file, the oldest first
         self.cached = 0 # bytes of their bodies
+    def doubt(self, stamp):
+        super().doubt(stamp)
+        self.forget()
     def find(self,
         key:str, # 16 hex digits, or 8 of an older format
         parse=read_line # makes the key and what is wanted from a line; raises `ValueError` where it is damaged
     )->Any: # what `parse` makes of it, such as a `Recording`; None where there is none
         "The recording of `key`: the last one, in an older format the first"
         with self.lock:
-            suspect = None
+            suspect, again = None, False
             for _ in range(10): # the file may change under our feet
                 self.refresh()
                 place = (self.index if len(key) == 16 else self.older).get(key)
-                if not place: return None
+                if not place:
+                    if again or not self.doubtful: return None
+                    self.reset()
+                    again = True
+                    continue
                 if parse is read_line and (recording := self.cache.get(place)): return recording
                 try:
                     found, wanted = parse(self.read(*place))
@@ -367,15 +433,17 @@ class Recordings(Index):
         line:bytes # a whole line
     ):
         "Append `line`; raises `OSError` where that fails, after taking back what was written of it"
+        with suppress(FileNotFoundError): demand_file(os.stat(self.path))
         for _ in range(10):
             with open(self.path, 'ab+', buffering=0) as file, locked(file):
-                size = file.seek(0, os.SEEK_END)
+                size, before = file.seek(0, os.SEEK_END), stamp_of(os.fstat(file.fileno()))
                 torn = size and (file.seek(size - 1), file.read(1))[1] != b'\n'
                 data = b'\n' * bool(torn) + line
                 written = file.write(data)
                 if written < len(data):
                     if os.fstat(file.fileno()).st_size == size + written: file.truncate(size) # unless another line follows
                     raise OSError(f'disk full? wrote {written} of {len(data)} bytes')
+                if before in (self.stamp, self.ours): self.ours = stamp_of(os.fstat(file.fileno()))
                 with suppress(OSError):
                     if os.path.samestat(os.fstat(file.fileno()), os.stat(self.path)): return
         raise OSError('the file was replaced again and again')
@@ -393,16 +461,23 @@ class Recordings(Index):
                     if not more: break
                 if line[24:37] == b'","request":{': yield key, line[36:].partition(answer_start)[0] + b'}'
 
+# %% ../nbs/05_file.ipynb #4d5e6f70
+def is_ci(
+    env:Mapping # such as `os.environ`
+)->bool:
+    "Whether `CI` is set to a true value; some systems set their name"
+    return env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off')
+
 # %% ../nbs/05_file.ipynb #4574cbdf
 def find_folder(
     cache_dir=None # an existing folder; None: that of the project, else the working folder
 )->Path:
     "The folder of `cachy.jsonl`; raises `NotADirectoryError` where `cache_dir` is none"
     if cache_dir is None:
-        here = Path.cwd()
+        here = working_folder()
         is_project = lambda folder: any((folder/name).exists() for name in ('settings.ini', 'pyproject.toml'))
         return next(filter(is_project, (here, *here.parents)), here)
-    folder = Path(cache_dir).expanduser().absolute()
+    folder = working_folder()/Path(cache_dir).expanduser()
     if folder.is_dir(): return folder
     raise NotADirectoryError(
         f'cache_dir {str(cache_dir)!r} is no existing folder. Create it, or leave cache_dir out to use that of the project.')

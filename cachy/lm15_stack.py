@@ -96,8 +96,12 @@ async def tee_chunks_async(
     "The body of `response`, taken down while it passes"
     try:
         async for chunk in response:
-            for ready in held.feed(chunk): yield ready
-        for ready in held.finish(): yield ready
+            ready = held.feed(chunk)
+            if held.recorder.exchange.pending: await held.recorder.exchange.settle()
+            for piece in ready: yield piece
+        ready = held.finish()
+        if held.recorder.exchange.pending: await held.recorder.exchange.settle()
+        for piece in ready: yield piece
     except BaseException as error:
         held.recorder.abort(error)
         raise

@@ -14,7 +14,7 @@ __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed
            'compiled_switches', 'stable_values', 'needed_headers']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
-doms = ( # hosts whose calls are cached; `*` stands for one label or more
+doms = ( # hosts whose calls are cached; `*` stands for one label or more, and what begins with `!` is taken out
     'api.openai.com', '*.openai.azure.com', '*.cognitiveservices.azure.com', '*.services.ai.azure.com', '*.models.ai.azure.com',
     'models.inference.ai.azure.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'aiplatform.googleapis.com',
     '*-aiplatform.googleapis.com', 'bedrock-runtime.*.amazonaws.com', 'bedrock-agent-runtime.*.amazonaws.com',
@@ -41,7 +41,8 @@ doms = ( # hosts whose calls are cached; `*` stands for one label or more
     'api.xiaomimimo.com', 'api.z.ai', 'chatgpt.com/backend-api', 'inference.coralbricks.ai', 'api.inferenceapis.com',
     'graph.microsoft.com/beta/copilot', 'api.clfaigateway.dev', 'api.aiand.com', 'inference.runanywhere.ai', 'api.openinfer.ai',
     'vanchin.streamlake.ai', 'api.abliteration.ai', 'open.bigmodel.cn', 'api.empiriolabs.ai', 'router.hostinger.com',
-    'kymaapi.com/v1', 'opencode.ai/inference', 'api.refuseless.com', 'api.zerogpu.ai')
+    'kymaapi.com/v1', 'opencode.ai/inference', 'api.refuseless.com', 'api.zerogpu.ai',
+    '!api.openai.com/v1/traces') # telemetry of OpenAI's Agents SDK
 
 # %% ../nbs/01_providers.ipynb #b96b4cdc
 credential_params = ('api_key', 'api-key', 'access_token', 'sig', 'signature', 'x-amz-*')
@@ -99,8 +100,8 @@ describing_words = (
 
 # %% ../nbs/01_providers.ipynb #82c5d6e7
 said_words = (
-    'message', 'messages', 'input', 'inputs', 'content', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'prompts',
-    'output', 'outputs', 'choices', 'candidates', 'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
+    'message', 'messages', 'input', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'output', 'choices', 'candidates',
+    'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
 
 # %% ../nbs/01_providers.ipynb #8e2f3a4b
 credential_shapes = ( # what it looks like, pattern
@@ -142,7 +143,7 @@ kept_headers = (
 wire_headers = ('content-encoding', 'content-length', 'transfer-encoding', 'connection', 'set-cookie') # never in the file
 account_headers = ('openai-organization', 'openai-project', 'anthropic-organization-id', 'anthropic-workspace-id', 'set-cookie')
 
-# %% ../nbs/01_providers.ipynb #8e73ff0a
+# %% ../nbs/01_providers.ipynb #c529e987
 stream_ends = ( # what the first event of a stream is called, and what the last one may be called
     ('message_start', ('message_stop',)), # Anthropic
     ('response.*', ('response.completed', 'response.incomplete', 'response.failed', 'response.cancelled')), # OpenAI
@@ -153,12 +154,14 @@ stream_ends = ( # what the first event of a stream is called, and what the last 
     ('interaction.*', ('interaction.complete', 'interaction.completed')), # Gemini
     ('message-start', ('message-end',)), ('stream-start', ('stream-end',)), # Cohere
     ('output', ('done',)), # Replicate
-    ('aws:messageStart', ('aws:messageStop',)), ('aws:flow*', ('aws:flowCompletionEvent',))) # Bedrock, in AWS's own framing
+    ('aws:messageStart', ('aws:metadata',)), ('aws:flow*', ('aws:flowCompletionEvent',))) # Bedrock, in AWS's own framing
 held_events = {'message_stop': 'message_delta'} # the last event, and the one before it at which some clients stop reading
 error_events = ('error', 'response.failed', 'conversation.response.error', 'thread.run.failed')
 answer_parts = ('choices', 'candidates') # lists of answers, each of which must come to its end
-answer_notes = ('usageMetadata', 'promptFeedback') # come with `candidates`, or before them
-finish_fields = ('finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'completionReason', 'blockReason')
+answer_notes = ('usageMetadata', 'promptFeedback', 'outputText') # others that show such an answer: Gemini, Amazon's Titan
+finish_fields = (
+    'finish_reason', 'finishReason', 'stop_reason', 'stopReason', 'completionReason', 'blockReason',
+    'amazon-bedrock-invocationMetrics', 'amazon-bedrock-trace') # Bedrock adds these to the last event of any model
 finish_flags = ('done', 'is_finished') # Ollama and Cohere say so at the top, without a reason
 not_finished = ('', 'null', 'none', 'false', 'not_finished', 'finish_reason_unspecified') # in lower case
 

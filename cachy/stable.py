@@ -21,10 +21,10 @@ from weakref import WeakKeyDictionary
 
 from .core import CachyMiss, sessions
 from .file import log, warn_once
+from .miss import caller
 from .providers import stable_values
 from .request import normalizer
 from .scope import scope
-from .stacks import caller
 
 # %% ../nbs/09a_stable.ipynb #a25957a5
 told:set = set() # what was said about LiteLLM in this process

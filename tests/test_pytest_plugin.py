@@ -1,4 +1,6 @@
 "The pytest plugin, run by pytest inside pytest; under pytest-xdist too."
+import os
+
 import httpx  # noqa: F401 (httpx here, since a run in this process forgets what it imported)
 import pytest
 
@@ -23,7 +25,7 @@ def test_text(ask, text): assert text in ask(text)['choices'][0]['message']['con
 @pytest.fixture
 def run(pytester, stand_in, monkeypatch):
     "Write a suite that asks the stand-in, and run it: in this process, or in one of its own"
-    monkeypatch.setenv('PYTHONPATH', str(root))
+    monkeypatch.setenv('PYTHONPATH', str(root), prepend=os.pathsep)
     monkeypatch.setenv('COLUMNS', '300')
     monkeypatch.setenv('PYTEST_DISABLE_PLUGIN_AUTOLOAD', '1') # other plugins take seconds to load
     pytester.makeconftest(conftest.replace('{url}', stand_in.url))
@@ -183,3 +185,105 @@ def test_marker_without_a_name(run, pytester, stand_in):
     result = run()
     result.assert_outcomes(errors=1)
     assert "write mode='replay'" in result.stdout.str() and stand_in.calls == 0
+
+asking = '''
+import asyncio, unittest, httpx, pytest
+from cachy import CachyMiss
+wide = 'https://api.openai.com' # fixtures of a wider scope know the hosts that are cached by default
+def options(text): return dict(json=dict(model='m', messages=[dict(role='user', content=text)]))
+def ask(text, url='{url}'): return httpx.post(url + '/v1/chat/completions', **options(text)).json()['choices']
+async def ask_async(text, url='{url}'):
+    async with httpx.AsyncClient() as client: return (await client.post(url + '/v1/chat/completions', **options(text))).json()['choices']
+'''
+misses = {'anyio': '''
+import anyio
+pytestmark = pytest.mark.anyio
+@pytest.fixture(scope='session')
+def anyio_backend(): return 'asyncio'
+@pytest.fixture(scope='session', autouse=True)
+async def shared(): # keeps one runner for all tests
+    async with anyio.create_task_group() as group: yield group
+@pytest.fixture(scope='module')
+async def in_fixture(shared): return await ask_async('new in fixture', wide)
+@pytest.fixture
+async def in_group_of_fixture():
+    async with anyio.create_task_group() as group: group.start_soon(ask_async, 'new in group of fixture')
+@pytest.fixture
+async def in_end_of_fixture():
+    yield await ask_async('one')
+    async with anyio.create_task_group() as group: group.start_soon(ask_async, 'new at the end of fixture')
+async def test_miss(): await ask_async('new')
+async def test_after(): await ask_async('one')
+async def test_miss_in_group():
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask_async, 'new in group')
+        async with anyio.create_task_group() as inner: inner.start_soon(ask_async, 'new in inner group')
+async def test_after_group(): await ask_async('one')
+async def test_miss_in_fixture(in_fixture): pass
+async def test_miss_in_fixture_again(in_fixture): pass
+async def test_miss_in_group_of_fixture(in_group_of_fixture): pass
+async def test_miss_at_the_end_of_fixture(in_end_of_fixture): pass
+async def test_miss_in_thread(): await anyio.to_thread.run_sync(ask, 'new in thread')
+async def test_miss_in_gather(): assert all(await asyncio.gather(ask_async('one'), ask_async('new in gather')))
+async def test_caught():
+    with pytest.raises(CachyMiss): await ask_async('new and expected')
+class TestMethods:
+    @pytest.fixture
+    async def own(self):
+        self.answer = await ask_async('one')
+        yield self
+    async def test_miss(self, own):
+        assert own is self and self.answer
+        async with anyio.create_task_group() as group: group.start_soon(ask_async, 'new in method')
+    async def test_after(self, own): assert own is self and self.answer
+async def test_last(shared): await ask_async('one')
+''', 'asyncio': '''
+pytestmark = pytest.mark.asyncio(loop_scope='module')
+import pytest_asyncio
+@pytest_asyncio.fixture(loop_scope='module', scope='module')
+async def in_fixture(): return await ask_async('new in fixture', wide)
+async def test_miss(): await ask_async('new')
+async def test_after(): await ask_async('one')
+async def test_miss_in_task(): await asyncio.create_task(ask_async('new in task'))
+async def test_miss_in_fixture(in_fixture): pass
+async def test_last(): await ask_async('one')
+''', 'unittest': '''
+class Plain(unittest.TestCase):
+    def test_1_miss(self): ask('new')
+    def test_2_after(self): ask('one')
+class Prepared(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): ask('new in class', wide)
+    def test_miss(self): pass
+class Async(unittest.IsolatedAsyncioTestCase):
+    async def test_1_miss(self): await ask_async('new')
+    async def test_2_miss_in_task(self): await asyncio.gather(ask_async('new in task'))
+    async def test_3_after(self): await ask_async('one')
+''', 'plain': '''
+@pytest.fixture
+def at_the_end():
+    yield
+    ask('new at the end')
+@pytest.fixture(scope='module')
+def once(): return ask('new in fixture of module', wide)
+def test_miss(): ask('new')
+def test_miss_at_the_end(at_the_end): pass
+def test_miss_once(once): pass
+def test_miss_once_more(once): pass
+def test_after(): ask('one')
+'''}
+expected = {'anyio': (dict(passed=6, failed=5, errors=4), 10), 'asyncio': (dict(passed=2, failed=2, errors=1), 3), 'unittest': (dict(passed=2, failed=3, errors=1), 4), 'plain': (dict(passed=2, failed=1, errors=3), 3)}
+
+@pytest.mark.parametrize('runner', misses)
+def test_a_miss_fails_its_test_alone(run, pytester, stand_in, runner):
+    "Whatever runs it: the tests after it pass, and the run comes to its end"
+    plugins = dict(anyio=['anyio.pytest_plugin'], asyncio=['pytest_asyncio.plugin']).get(runner, [])
+    for plugin in plugins: pytest.importorskip(plugin, reason=f'optional: {plugin} is not installed; all is well without it')
+    pytester.makepyfile(test_first=asking.format(url=stand_in.url) + "def test_it(): ask('one')")
+    run('--cachy=auto').assert_outcomes(passed=1)
+    pytester.makepyfile(test_runner=asking.format(url=stand_in.url) + misses[runner])
+    options = [option for plugin in plugins for option in ('-p', plugin)] + ['-W', 'ignore::DeprecationWarning']
+    result = run('--cachy=replay', 'test_runner.py', *options, own_process=True)
+    outcomes, missed = expected[runner]
+    result.assert_outcomes(**outcomes)
+    assert stand_in.calls == 1 and f'{missed} missed' in summary(result)[0] and 'INTERNALERROR' not in result.stdout.str()

@@ -7,8 +7,8 @@ import pytest
 import cachy
 
 folder = Path(cachy.__file__).parent
-rooms = (('providers',), ('request',), ('answer', 'reads', 'scope'), ('secrets',), ('file',), ('miss', 'older', 'check', 'store'), ('core',), ('stacks', 'standin'),
-    ('lm15_stack', 'stable'), ('pytest_plugin', 'demo', 'vcr'), ('cli',)) # from the ground up; none knows those beside it
+rooms = (('providers',), ('request',), ('answer', 'reads', 'scope', 'settings'), ('secrets',), ('file',), ('miss', 'older', 'check', 'streams', 'store'), ('core',),
+    ('stacks', 'guard', 'standin'), ('lm15_stack', 'stable'), ('pytest_plugin', 'demo', 'vcr'), ('cli',)) # from the ground up; none knows those beside it
 floor = {name: i for i, names in enumerate(rooms) for name in names}
 modules = sorted(path.stem for path in folder.glob('*.py') if path.stem not in ('__init__', '_modidx'))
 trees = {name: ast.parse((folder/f'{name}.py').read_text(encoding='utf-8')) for name in (*modules, '__init__')}

@@ -14,7 +14,8 @@ class Echo:
                 content = self.rfile.read(int(self.headers.get('content-length') or 0))
                 echo.calls += 1
                 headers, body = echo.answer(self, content)
-                self.send_response(200)
+                headers = dict(headers)
+                self.send_response(headers.pop(':status', 200))
                 for name, value in {**headers, 'content-length': str(len(body))}.items(): self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)

@@ -132,7 +132,7 @@ def scene_records_once(port, folder, mode):
             await litellm.acompletion(**options)
             async for _ in await litellm.acompletion(stream=True, **options): pass
             await litellm.acompletion(**dict(options, model='anthropic/m', api_base=url))
-    with enable_cachy(folder, doms=('127.0.0.1',), mode=mode) as session:
+    with enable_cachy(folder, doms=(f'127.0.0.1:{port}',), mode=mode) as session:
         send_litellm_to(port)
         asyncio.run(ask())
     return dict(counts=dict(session.counts), uses_aiohttp='aiohttp' in sys.modules)

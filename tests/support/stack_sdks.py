@@ -5,6 +5,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from urllib.parse import urlsplit
 
 messages = [dict(role='user', content='Say hi')]
 cases = {}
@@ -185,6 +186,6 @@ def run(function, url):
 if __name__ == '__main__':
     from cachy import enable_cachy
     folder, mode, url, *names = sys.argv[1:]
-    with enable_cachy(folder, doms=('127.0.0.1',), mode=mode) as session:
+    with enable_cachy(folder, doms=(urlsplit(url).netloc,), mode=mode) as session:
         results = {name: run(function, url) for name, function in cases.items() if not names or name in names}
     print(json.dumps(dict(results=results, counts=session.counts), default=str))
