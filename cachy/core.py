@@ -33,8 +33,8 @@ from .reads import History, Identity, is_read, not_final, replays_before_warning
 from .request import Body, Call, ReadAhead, doms_pattern, is_cached, is_left_out, read_body, request_key
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
-from .store import Store, make_store, no_store
 from .settings import Environment, check_options, choose_mode
+from .store import Store, make_store, no_store
 from .streams import Tee, build_response, library_of, stream_class
 
 # %% ../nbs/00_core.ipynb #5aa04618

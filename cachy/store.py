@@ -7,10 +7,11 @@ Docs: https://AnswerDotAI.github.io/cachy/store.html.md"""
 # %% auto #0
 __all__ = ['no_store', 'Store', 'make_store']
 
-# %% ../nbs/16_store.ipynb #b852cd2f
+# %% ../nbs/16_store.ipynb #9e850e66
 import os
 import re
 import time
+from functools import lru_cache
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from typing import Any
@@ -240,7 +241,15 @@ class Store:
 
 no_store = Store(None, '')
 
-# %% ../nbs/16_store.ipynb #d124fff7
+# %% ../nbs/16_store.ipynb #802a4ef7
+@lru_cache
+def store_at(
+    url:str
+)->Store:
+    "The store at `url`, in whatever session"
+    return Store(lambda: openers[url.partition('://')[0]][1](url), show_url(url), url)
+
+# %% ../nbs/16_store.ipynb #0322928c
 def make_store(
     store=None # a URL, an object with `get` and `put`, or '' for none; None: `CACHY_STORE`
 )->Store:
@@ -255,5 +264,4 @@ def make_store(
     try: port = urlsplit(url()).port
     except ValueError: port = -1 # the text of the error may hold a password
     if port == -1: raise ValueError("The store's URL cannot be read: behind the colon after its host is no number.")
-    address = url()
-    return Store(lambda: openers[address.partition('://')[0]][1](address), show_url(address), address)
+    return store_at(url())

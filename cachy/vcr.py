@@ -7,7 +7,7 @@ Docs: https://AnswerDotAI.github.io/cachy/import.html.md"""
 # %% auto #0
 __all__ = ['import_command']
 
-# %% ../nbs/17_import.ipynb #d9572cea
+# %% ../nbs/17_import.ipynb #598fe56f
 import argparse
 import base64
 import gzip
@@ -19,6 +19,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def call_of(
     if is_stripped and body[:1] in (b'{', b'['): headers.append(('content-type', 'application/json'))
     return Call(str(request['method']).upper(), url, headers, body)
 
-# %% ../nbs/17_import.ipynb #15125cc1
+# %% ../nbs/17_import.ipynb #3b5f5525
 def inflate(body:bytes)->bytes:
     "Undo 'deflate', which servers send in two forms"
     try: return zlib.decompress(body)
@@ -144,8 +145,9 @@ def date_of(
     headers:dict # of an answer
 )->str: # empty if they do not say
     "When the answer was sent, as the file writes it"
-    try: return parsedate_to_datetime(headers['date']).strftime('%Y-%m-%dT%H:%M:%SZ')
+    try: date = parsedate_to_datetime(headers['date'])
     except (KeyError, TypeError, ValueError): return ''
+    return (date.astimezone(timezone.utc) if date.tzinfo else date).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 def answer_of(
     response:dict # of an interaction
@@ -157,7 +159,7 @@ def answer_of(
     code = int(status['code'] if isinstance(status, dict) else status) # type: ignore[arg-type]
     return code, headers, decode(body_of(response), headers.pop('content-encoding', ''))
 
-# %% ../nbs/17_import.ipynb #a0b3bfc0
+# %% ../nbs/17_import.ipynb #0c790fad
 class Judged(Exchange):
     "An exchange of long ago, and what there would be to record"
     def __init__(self,
@@ -172,10 +174,11 @@ class Judged(Exchange):
             recorder.feed(body)
             recorder.finish()
     def write(self, recording:Recording): self.kept = recording
+    def mark_recorded(self): pass # nothing is in the file yet
     def report(self, outcome:str, why:str='', level:int=0):
         if outcome == 'not recorded': self.why = why
 
-# %% ../nbs/17_import.ipynb #883a885d
+# %% ../nbs/17_import.ipynb #da720fd5
 class Importer:
     "Adds what cassettes hold to one file"
     def __init__(self,
@@ -188,6 +191,7 @@ class Importer:
         self.session = Session(self.file, doms, 'record', 'cassettes are imported', errors=errors)
         self.counts:Counter = Counter() # of recordings, samples, 'there already' and 'refused'
         self.secrets = own_secrets(os.environ)
+        for host, _, _ in more: is_cached('https://example.com', (host,)) # raises if it is no host
     def add(self,
         call:Call,
         answer:tuple, # status code, headers, decoded body
@@ -222,7 +226,10 @@ class Importer:
         line = write_line(judged.key, judged.call, recording, (), judged.body, judged.secrets, number)
         for finding in check_line(line, 1, self.secrets, {}):
             if finding.blocks: return finding.what
-        self.file.add(line)
+        try: self.file.add(line)
+        except OSError as error:
+            self.counts['unwritable'] += 1
+            return f'{self.file}: {error.strerror or error}'
         return ''
     def cassette(self,
         path:Path
@@ -265,11 +272,11 @@ def make_parser()->argparse.ArgumentParser:
         help='a header that the requests to a host had, and their cassettes lack')
     return parser
 
-# %% ../nbs/17_import.ipynb #5005c8ee
+# %% ../nbs/17_import.ipynb #cdd2e007
 def complain(what, status:int)->int:
     "Print `what`, and give `status`"
     print(what, file=sys.stderr)
-    return status
+    return 2 if counts['unwritable'] else status
 
 # %% ../nbs/17_import.ipynb #7dba65d2
 def import_command(
