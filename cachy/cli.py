@@ -1,4 +1,4 @@
-"""`cachy demo`, `cachy check` and `cachy import`
+"""What `cachy` does in a terminal
 
 Docs: https://AnswerDotAI.github.io/cachy/cli.html.md"""
 
@@ -8,26 +8,50 @@ Docs: https://AnswerDotAI.github.io/cachy/cli.html.md"""
 __all__ = ['main']
 
 # %% ../nbs/11_cli.ipynb #3474ecea
-import argparse
+import os
+import sys
+from pkgutil import resolve_name
+
+# %% ../nbs/11_cli.ipynb #4ebaa077
+commands = ( # name, what it does, an example, and the function
+    ('demo', 'see what cachy does, on this machine and without a key', 'cachy demo', 'cachy.demo:demo_command'),
+    ('init', 'set this repository up for the file', 'cachy init', 'cachy.init:init_command'),
+    ('show', 'recordings as text for people', 'cachy show cats', 'cachy.show:show_command'),
+    ('check', 'look for what must not be committed', 'cachy check', 'cachy.check:check_command'),
+    ('diff', 'what changed between two commits', 'cachy diff main', 'cachy.diff:diff_command'),
+    ('tidy', 'one line a key; drop what is not used', 'cachy tidy --run nbdev-test', 'cachy.tidy:tidy_command'),
+    ('adopt', 'keep recordings through an upgrade of an SDK', 'cachy adopt anthropic-2 --run pytest',
+        'cachy.adopt:adopt_command'),
+    ('import', 'make recordings of the cassettes of vcrpy', 'cachy import vcr tests/cassettes', 'cachy.vcr:import_command'),
+    ('rm', 'forget recordings', "cachy rm 'Tell me about cats'", 'cachy.tidy:rm_command'))
+
+def overview()->str:
+    "What `cachy` prints when nothing else is asked"
+    lines = [f'  {name:6} {what}\n           {example}' for name, what, example, _ in commands]
+    return '\n'.join(['usage: cachy COMMAND [ARGUMENT …]', '', 'Record each LLM API call once, replay it from then on.', '',
+        'commands, each with an example:',
+        *lines, '', 'options:', '  -h, --help     this help; `cachy COMMAND --help` tells about a command',
+            '  --version      the version'])
 
 # %% ../nbs/11_cli.ipynb #6188a2ca
 def main(
-    argv:list=None # arguments; None: those of the command line
+    argv:list|None=None # arguments; None: those of the command line
 )->int: # exit status
     "The command `cachy`"
-    parser = argparse.ArgumentParser('cachy', description='Record each LLM API call once, replay it from then on.')
-    commands = parser.add_subparsers(dest='command', required=True)
-    commands.add_parser('demo', help='show what cachy does, on this machine and without a key')
-    commands.add_parser('check', help='look for what must not be committed in a file of recordings', add_help=False)
-    commands.add_parser('import', help='make recordings of cassettes of vcrpy: `cachy import vcr PATH`', add_help=False)
-    arguments, rest = parser.parse_known_args(argv)
-    if arguments.command == 'check':
-        from cachy.check import check_command
-        return check_command(rest)
-    if arguments.command == 'import':
-        from cachy.vcr import import_command
-        return import_command(rest)
-    if rest: parser.error(f"`cachy demo` takes no arguments, but got {' '.join(rest)}")
-    from cachy.demo import demo
-    demo()
-    return 0
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ['--help']
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace') # whatever the terminal can show
+    if name in ('--help', '-h', 'help', '--version'):
+        print(f"cachy {resolve_name('cachy:__version__')}" if name == '--version' else overview())
+        return 0
+    function = next((function for known, *_, function in commands if known == name), None)
+    if not function:
+        print(f'cachy: there is no command {name!r}. `cachy --help` lists them.', file=sys.stderr)
+        return 2
+    try:
+        status = resolve_name(function)(rest)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError: # `cachy show | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt: return 130

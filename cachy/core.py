@@ -27,10 +27,11 @@ from traceback import walk_stack
 from urllib.parse import urlsplit
 
 from .answer import Progress, body_refusal, max_bytes, status_refusal
-from .file import Recording, Recordings, find_folder, headers_to_keep, in_thread, log, warn_once, write_line
+from .file import Recording, Recordings, find_folder, headers_to_keep, in_thread, log, read_line, warn_once, write_line
 from .providers import doms, ignore, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .request import Body, Call, ReadAhead, doms_pattern, is_cached, is_left_out, read_body, request_key
+from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
 from .settings import Environment, check_options, choose_mode
@@ -264,12 +265,31 @@ class Question:
         if may_look and session.history.asks_anew(asked): return None
         anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
         if may_call and anew is not None and asked.key not in anew: return None
-        recording = session.file.find(asked.key) or (self.find_older() if session.file.older and not self.sample else None) or self.fetched
+        recording = session.file.find(asked.key) or self.find_elsewhere()
         if recording is None:
-            if may_call: return None
-            raise self.miss()
+            if not may_call: raise self.miss()
+            if session.mode == 'auto' and session.file.index: self.say_what_helps()
+            return None
         if may_look and session.history.is_stuck(asked): self.fallback, recording = recording, None
         else: self.replayed(recording)
+        return recording
+    def find_elsewhere(self)->Recording|None:
+        "The recording in a line of an older format, of what an older SDK sent, or in the store"
+        file, recording = self.session.file, None
+        if file.older and not self.sample: recording = self.find_older()
+        if recording is None and file.run: recording = self.find_former()
+        return recording or self.fetched
+    def say_what_helps(self):
+        "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
+        from cachy.adopt import say_what_helps
+        say_what_helps(self.session.file, self.call, self.session.norm_pats)
+    def find_former(self)->Recording|None:
+        "The answer to what an older SDK sent for the same question; it gets a line of today"
+        from cachy.adopt import adopt
+        file = self.session.file
+        line = adopt(file, self.call, self.key, self.session.norm_pats, self.body, self.secrets)
+        if line is None or self.secret_refusal(recording := read_line(line)[1]): return None
+        file.add(line)
         return recording
     def replayed(self, recording:Recording):
         "Count a replay, and say so; once also that a loop may have no end"
@@ -774,7 +794,9 @@ def enable_cachy(
     "Record each LLM API call once, and replay it from then on"
     check_options(doms, hdrs, errors, norm_pats, ignore)
     chosen, why = choose_mode(mode)
-    file = Recordings(find_folder(cache_dir)/'cachy.jsonl')
+    path = find_folder(cache_dir)/'cachy.jsonl'
+    if run := current_run(path) if chosen != 'off' else None: chosen, why = 'replay', 'a command of cachy runs it'
+    file = Recordings(path, run)
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore),
         make_store(store))
     session.replaced = next((other for other in sessions if not other.scoped), None)

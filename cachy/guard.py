@@ -42,7 +42,8 @@ def repair()->str: # what to say about it; empty where nothing was wrong
         if id(now := getattr(owner, name, None)) not in ours and getattr(now, '__code__', None) in running}
     if not gone: return ''
     sync()
-    return (f" While the session was on, somebody put another function in place of cachy's {', '.join(sorted(gone))}; the end of a "
+    return (f" While the session was on, somebody put another function in place of cachy's {', '.join(sorted(gone))}; "
+        f"the end of a "
         "`mock.patch` or `monkeypatch` that had begun before does that. cachy has put its own back: call again.")
 
 def session_against(

@@ -25,7 +25,8 @@ def exchange_for(
 )->Exchange:
     "What becomes of `request`"
     call = Call(request.method.upper(), request.url, header_pairs(request.headers), bytes(request.body or b''))
-    return Exchange(session, lambda: call, asks_for_stream(call), patience=request.read_timeout or getattr(transport, '_read_timeout', None))
+    return Exchange(session, lambda: call, asks_for_stream(call), patience=request.read_timeout or getattr(transport,
+        '_read_timeout', None))
 
 def session_of(
     transport, # of `lm15`
@@ -42,7 +43,8 @@ def recorded_answer(
     release # called when the response is closed
 ): # a response of `lm15`
     "`recording` as an answer of `lm15`"
-    return cls(status=recording.status, reason='', headers=list(recording.headers.items()), http_version='HTTP/1.1', chunks=chunks, release=release)
+    return cls(status=recording.status, reason='', headers=list(recording.headers.items()), http_version='HTTP/1.1',
+        chunks=chunks, release=release)
 
 def around(
     response, # of `lm15`
@@ -50,7 +52,8 @@ def around(
     release # called when the response is closed
 ): # a response of `lm15`
     "`response`, with another body"
-    return type(response)(status=response.status, reason=response.reason, headers=response.headers, http_version=response.http_version,
+    return type(response)(status=response.status, reason=response.reason, headers=response.headers,
+        http_version=response.http_version,
         chunks=chunks, release=release)
 
 # %% ../nbs/09b_lm15.ipynb #101e7989
@@ -191,5 +194,6 @@ def patch_lm15(
     replace # `Patcher.replace`
 ):
     "Record and replay what `lm15` sends"
-    if hasattr(module, 'StdlibTransport'): replace(module.StdlibTransport, 'stream', partial(wrap_stream, module.TransportResponse))
+    if hasattr(module, 'StdlibTransport'): replace(module.StdlibTransport, 'stream',
+        partial(wrap_stream, module.TransportResponse))
     else: replace(module.StdlibAsyncTransport, 'stream', partial(wrap_async_stream, module.AsyncTransportResponse))

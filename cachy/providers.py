@@ -85,12 +85,15 @@ key_kinds = ( # `apikey`, in one word; and of these alone the plural is a creden
     'api', 'access', 'auth', 'bearer', 'session', 'refresh', 'private', 'secret', 'subscription', 'account', 'signing', 'master',
     'shared', 'encryption', 'admin', 'service', 'client', 'consumer', 'license')
 harmless_kinds = ( # of a key or a token
-    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'new', 'first', 'last',
+    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'new', 'first',
+        'last',
     'start', 'end', 'begin', 'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'image', 'audio', 'bad',
-    'cache', 'idempotency', 'primary', 'foreign', 'public', 'sort', 'partition', 'group', 'dedup', 'routing', 'surrogate', 'object',
+    'cache', 'idempotency', 'primary', 'foreign', 'public', 'sort', 'partition', 'group', 'dedup', 'routing', 'surrogate',
+        'object',
     'metadata', 'row', 'index', 'dict', 'json', 'map', 'input', 'output', 'answer', 'shortcut', 'websocket')
 value_words = ( # behind the word that counts: `token_value`, `apiKey2`
-    'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed', 'sha',
+    'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed',
+        'sha',
     'confirm', 'confirmation')
 
 # %% ../nbs/01_providers.ipynb #7c8d9e0f
@@ -100,7 +103,8 @@ describing_words = (
 
 # %% ../nbs/01_providers.ipynb #82c5d6e7
 said_words = (
-    'message', 'messages', 'input', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'output', 'choices', 'candidates',
+    'message', 'messages', 'input', 'contents', 'system', 'instruction', 'instructions', 'prompt', 'output', 'choices',
+        'candidates',
     'arguments', 'args', 'schema', 'schemas', 'logprobs', 'probabilities')
 
 # %% ../nbs/01_providers.ipynb #8e2f3a4b
@@ -171,7 +175,8 @@ final_states = ( # compared in lower case, without a prefix such as `JOB_STATE_`
     'completed', 'complete', 'succeeded', 'success', 'successful', 'failed', 'failure', 'error', 'errored', 'cancelled',
     'canceled', 'expired', 'ended', 'done', 'finished', 'processed', 'incomplete', 'ready', 'active', 'stopped', 'deleted',
     'aborted', 'rejected', 'terminated', 'true', 'requires_action', 'validated', 'valid', 'invalid', 'available', 'ok',
-    'enabled', 'disabled', 'deployed', 'archived', 'partially_completed', 'timed_out', 'timeout', 'skipped', 'unavailable', 'stop')
+    'enabled', 'disabled', 'deployed', 'archived', 'partially_completed', 'timed_out', 'timeout', 'skipped', 'unavailable',
+        'stop')
 
 # %% ../nbs/01_providers.ipynb #45041521
 key_variables = ('OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY')

@@ -47,7 +47,8 @@ def not_final(
     open_ones = (pair for pair in told if str(pair[1]).lower().rpartition('state_')[2] not in final_states)
     for name, value in open_ones: return f'{name}: {value!r}'
     is_operation = '/operations/' in f"{urlsplit(call.url).path} {content.get('name')}"
-    return 'an operation that is not done' if is_operation and not content.keys() & {'done', 'response', 'error'} and not told else ''
+    return 'an operation that is not done' if is_operation and not content.keys() & {'done', 'response',
+        'error'} and not told else ''
 
 # %% ../nbs/03a_reads.ipynb #04f8dea2
 waiting:dict = {} # key of a read: why its last answer in this process was not final, for a miss to repeat

@@ -75,7 +75,8 @@ def ends_as_credential(
     last, before = (['', '', *words][-1], ['', '', *words][-2])
     if last in ('key', 'token') and before in harmless_kinds: return False
     if last in ('keys', 'tokens'): return before in key_kinds
-    if last in address_words: return address and (len(words) == 1 or last not in ('key', 'code')) or last == 'key' and bool(before)
+    if last in address_words: return address and (len(words) == 1 or last not in ('key',
+        'code')) or last == 'key' and bool(before)
     return last in credential_words or last in glued_keys or words[-2:] == ['connection', 'string']
 
 # %% ../nbs/04_secrets.ipynb #13d4e5f6
@@ -94,7 +95,8 @@ def is_credential_name(
 credential_shape = re.compile('|'.join(pattern for _, pattern in credential_shapes))
 
 # %% ../nbs/04_secrets.ipynb #5a6b7c8d
-masked = re.compile(r'\W*(?:redacted|filtered|scrubbed|hidden|x+)\W*|[\w-]{0,16}(?:\*{3,}|\.{3,}|…)[\w-]{0,8}', re.IGNORECASE) # by somebody
+# by somebody
+masked = re.compile(r'\W*(?:redacted|filtered|scrubbed|hidden|x+)\W*|[\w-]{0,16}(?:\*{3,}|\.{3,}|…)[\w-]{0,8}', re.IGNORECASE)
 
 def is_strong(
     text:str
@@ -141,7 +143,8 @@ def hide_in_url(
     "`url` without its credentials"
     def pair(match):
         name, value = unquote_plus(match[1]), unquote_plus(match[2])
-        hidden = is_credential_name(name, True) and (not said or is_signature(name, value)) or bool(credential_shape.fullmatch(value))
+        hidden = is_credential_name(name, True) and (not said or is_signature(name,
+            value)) or bool(credential_shape.fullmatch(value))
         if not hidden: return match[1] + '=' + (match[2] if said else hide_encoded(match[2], found))
         if not said: found.update((match[2], value))
         return f'{match[1]}=***'

@@ -189,7 +189,8 @@ class AnswerIds:
         said = [part(content, field) for field in ('name', 'arguments', 'input')]
         meaning = json.dumps([asked(self.call), choice, self.counts[choice], said], default=plain)
         letters = list(name)
-        for place, digit in zip(places, hashlib.sha256(meaning.encode('utf-8', 'surrogatepass')).hexdigest(), strict=False): letters[place] = digit
+        for place, digit in zip(places, hashlib.sha256(meaning.encode('utf-8', 'surrogatepass')).hexdigest(),
+            strict=False): letters[place] = digit
         return ''.join(letters)
 
 # %% ../nbs/09a_stable.ipynb #275922e7
@@ -246,9 +247,11 @@ def refuse(
     route, provider, model = (part(context, name) or 'unknown' for name in ('route', 'provider', 'model'))
     if not is_on() or scope.get().live or 'token' in route: return
     session = sessions[-1]
-    message = f"LiteLLM's compiled core calls {provider} past the cache ({route}, model {model}), asked by {caller()}. Such calls are neither recorded nor replayed"
+    message = (f"LiteLLM's compiled core calls {provider} past the cache ({route}, model {model}), asked by "
+        f"{caller()}. Such calls are neither recorded nor replayed")
     if session.mode == 'replay':
-        message += f"; mode 'replay' forbids them, since {session.why}. Where this one must go out, put it into `with cachy.live():`."
+        message += (f"; mode 'replay' forbids them, since {session.why}. Where this one must go out, put it into `with "
+            f"cachy.live():`.")
         log.error(message)
         raise CachyMiss(message, dict(method="LiteLLM's compiled core", url='', provider=provider, model=model))
     session.count('past the cache')
@@ -269,4 +272,5 @@ def guard_compiled_core(module, replace): # `litellm.rust_bridge.runtime`
     "Have the compiled core refused, or said once"
     for name in ('attempt', 'aattempt'):
         if hasattr(module, name): replace(module, name, wrap_attempt)
-        else: warn_once(told, f"This LiteLLM has no {name} in {module.__name__} as cachy knows it: its compiled core may be called past the cache.")
+        else: warn_once(told, f"This LiteLLM has no {name} in {module.__name__} as cachy knows it: its compiled core "
+            f"may be called past the cache.")
