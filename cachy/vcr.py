@@ -272,13 +272,13 @@ def make_parser()->argparse.ArgumentParser:
         help='a header that the requests to a host had, and their cassettes lack')
     return parser
 
-# %% ../nbs/17_import.ipynb #cdd2e007
+# %% ../nbs/17_import.ipynb #5005c8ee
 def complain(what, status:int)->int:
     "Print `what`, and give `status`"
     print(what, file=sys.stderr)
-    return 2 if counts['unwritable'] else status
+    return status
 
-# %% ../nbs/17_import.ipynb #7dba65d2
+# %% ../nbs/17_import.ipynb #ec65aab1
 def import_command(
     argv:list # of texts: 'vcr', then paths and options
 )->int: # exit status: 0, 1 if something was no cassette, 2 if the file cannot be written
@@ -294,4 +294,4 @@ def import_command(
     counts = importer.counts
     print(f"{importer.file}: {counts['recordings']} recordings and {counts['samples']} samples added, {counts['there already']} were there "
         f"already, {counts['refused']} interactions are none.")
-    return status
+    return 2 if counts['unwritable'] else status
