@@ -59,7 +59,7 @@ def test_agent_loops_replay(replayed):
         assert [text.split()[0] for text in said[:2]] == ['weather', 'population'] and len(said) == 3, name
         assert said == second['loops'][name][0], name
     random = {name.rpartition(' ')[0] for name, (_, ids) in first['loops'].items() if ids != second['loops'][name][1]}
-    assert {'gemini/gemini-2.5-flash', 'ollama_chat/llama3.2'} <= random # else this would test nothing
+    assert random == set() # those that LiteLLM makes up are the same at each run, too
 
 def test_prompt_caching_and_cost(replayed):
     first, second = (scenes['scene_prompt_caching'] for scenes in replayed[:2])
