@@ -125,7 +125,7 @@ class Session:
         self.file, self.doms, self.mode, self.why = file, doms, mode, why
         self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore, self.store = hdrs, errors, norm_pats, debug, ignore, store
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
-        self.saved = 0. # seconds
+        self.saved, self.sample_number = 0., 0 # seconds; which sample it is where `sample` says nothing
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
         self.history = History()
@@ -133,7 +133,6 @@ class Session:
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # the plain session before it
-        self.sample_number = 0 # that holds where `sample` says nothing
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def so_far(self)->dict: # what is counted: how much
@@ -172,6 +171,14 @@ class Session:
         line = redact(f"cachy {outcome}: {call.method} {shown_url(call.url)}{': ' + why if why else ''}", secrets)
         log.log(level, line)
         if self.debug: print(line.partition('\n')[0]) # a miss has more to say, and says it as an exception
+    def replace_plain(self):
+        "Be on, in the place of the last plain session"
+        self.replaced = next((other for other in sessions if not other.scoped), None)
+        if self.replaced:
+            self.place = sessions.index(self.replaced)
+            sessions.remove(self.replaced)
+        sessions.append(self)
+        sync()
     def __enter__(self)->'Session':
         if self.replaced and self in sessions: sessions.insert(self.place, self.replaced)
         self.scoped, self.replaced = True, None
@@ -799,12 +806,7 @@ def enable_cachy(
     file = Recordings(path, run)
     session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore),
         make_store(store))
-    session.replaced = next((other for other in sessions if not other.scoped), None)
-    if session.replaced:
-        session.place = sessions.index(session.replaced)
-        sessions.remove(session.replaced)
-    sessions.append(session)
-    sync()
+    session.replace_plain()
     return session
 
 def session()->Session|None: # None: no session is on

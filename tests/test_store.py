@@ -3,6 +3,7 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -230,6 +231,7 @@ def test_tampered_lines(server, machine, caplog):
     for i, value in enumerate(tampered(line, other)):
         server.overwrite(name, value)
         caplog.clear()
+        store_module.store_at.cache_clear() # else it has been said
         two = machine(f'two-{i}', server.url())
         session = enable_cachy(**two.options)
         answer, calls = two.ask('this', session)
@@ -245,6 +247,7 @@ def test_too_large(machine, caplog, monkeypatch, servers):
         with monkeypatch.context() as patch:
             patch.setattr(store_module, 'max_line', 100)
             caplog.clear()
+            store_module.store_at.cache_clear()
             assert machine(f'{kind}-two', server.url()).ask(kind)[1] == 1
             one_line(caplog, 'larger than 100 bytes')
 
@@ -348,6 +351,20 @@ def test_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(store_module.check_url, '__defaults__', (lambda package: None,))
     for url, extra in (('redis://host', 'redis'), ('valkey://host', 'redis'), ('s3://bucket', 's3'), ('gs://bucket', 's3'), ('az://container', 's3')):
         with pytest.raises(ImportError, match=rf"pip install 'pycachy\[{extra}\]'"): make_store(url)
+
+def test_a_dead_store_is_not_waited_for_by_each_session(tmp_path, stand_in, caplog, monkeypatch):
+    "As in a suite with a session for each test"
+    pytest.importorskip('redis')
+    monkeypatch.setattr(store_module, 'store_seconds', 0.3)
+    with socket.socket() as silent:
+        silent.bind(('127.0.0.1', 0))
+        silent.listen()
+        start = time.perf_counter()
+        for i in range(8):
+            with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto', store=f'redis://127.0.0.1:{silent.getsockname()[1]}'):
+                httpx.post(stand_in.url + '/v1/embeddings', json=dict(input=str(i)))
+        assert time.perf_counter() - start < 2 and len(stand_in.log) == 8
+    one_line(caplog, 'failed')
 
 def test_nothing_is_imported_before_it_is_used(tmp_path):
     code = f'''import sys, cachy
