@@ -122,8 +122,8 @@ class Session:
         store:Store=no_store # where other machines find the recordings, too
     ):
         doms_pattern(doms) # raises where an entry is no host
-        self.file, self.doms, self.mode, self.why = file, doms, mode, why
-        self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore, self.store = hdrs, errors, norm_pats, debug, ignore, store
+        self.file, self.doms, self.mode, self.why, self.store = file, doms, mode, why, store
+        self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
         self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
         self.saved, self.sample_number = 0., 0 # seconds; which sample it is where `sample` says nothing
         self.lock = threading.Lock() # for what follows, and for the counts

@@ -155,7 +155,8 @@ def is_left_over(
 )->bool:
     "Whether `item` carries vcrpy's mark, and no plugin is there that reads it"
     if not item.get_closest_marker('vcr'): return False
-    return not any(hasattr(plugin, 'vcr') for plugin in item.config.pluginmanager.get_plugins()) # they have a fixture of that name
+    plugins = item.config.pluginmanager.get_plugins()
+    return not any(hasattr(plugin, 'vcr') for plugin in plugins) # those that read it have a fixture of that name
 
 # %% ../nbs/10_pytest.ipynb #bfea37be
 @pytest.fixture

@@ -39,7 +39,7 @@ def read_stored(
     if not 200 <= recording.status < 300: raise Unusable(f'its status code is {recording.status}')
     return recording
 
-# %% ../nbs/16_store.ipynb #d7d05270
+# %% ../nbs/16_store.ipynb #7b1c6319
 store_seconds = 3 # how long a store may take to connect, and to say something
 
 class RedisEngine:
@@ -72,9 +72,10 @@ def open_redis(
         folders = [unquote(name) for name in parts.path.split('/') if name]
         number = folders.pop(0) if folders and folders[0].isdigit() else '0'
         prefix, parts = ''.join(f'{name}/' for name in folders), parts._replace(path='/' + number)
-    once_more = Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)) # it may have closed an idle connection
+    closed = (redis.exceptions.ConnectionError,) # as an idle connection may be
     address = parts._replace(scheme=parts.scheme.replace('valkey', 'redis')).geturl()
-    client = redis.Redis.from_url(address, socket_timeout=store_seconds, socket_connect_timeout=store_seconds, retry=once_more)
+    client = redis.Redis.from_url(address, socket_timeout=store_seconds, socket_connect_timeout=store_seconds,
+        retry=Retry(NoBackoff(), 1, supported_errors=closed))
     return RedisEngine(client, prefix)
 
 # %% ../nbs/16_store.ipynb #d2eb806a
@@ -118,7 +119,7 @@ def open_objects(
     retries = dict(max_retries=2, retry_timeout=seconds) # so one that is slow is not asked twice
     return ObjectEngine(from_url(base, client_options=options, retry_config=retries, **dict(parse_qsl(query))))
 
-# %% ../nbs/16_store.ipynb #274b2f5d
+# %% ../nbs/16_store.ipynb #c1f7328e
 openers = dict.fromkeys(('redis', 'rediss', 'unix', 'valkey', 'valkeys'), ('redis', open_redis)) | dict.fromkeys(
     ('s3', 'gs', 'az'), ('obstore', open_objects)) # scheme: the package that it needs, and what opens it
 
@@ -143,7 +144,8 @@ def engine_for(
     verbs = [getattr(store, name, None) for name in (('getrange', 'set') if is_redis else ('get', 'put'))]
     if all(map(callable, verbs)) and not any(map(iscoroutinefunction, verbs)) and '.asyncio' not in type(store).__module__:
         return RedisEngine(store) if is_redis else store
-    raise TypeError(f'The store, of type {type(store).__name__}, needs the methods get(key) and put(key, line), neither of them async.')
+    raise TypeError(
+        f'The store, of type {type(store).__name__}, needs the methods get(key) and put(key, line), neither of them async.')
 
 # %% ../nbs/16_store.ipynb #64051782
 def show_url(

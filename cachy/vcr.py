@@ -31,7 +31,7 @@ from .reads import is_read
 from .request import Call, is_cached
 from .secrets import shown_url
 
-# %% ../nbs/17_import.ipynb #daea7097
+# %% ../nbs/17_import.ipynb #9e2a66ba
 def make_loader():
     "PyYAML's safe loader, which also reads what vcrpy writes for bodies that are no text"
     import yaml
@@ -58,7 +58,8 @@ def read_cassette(
         except ImportError: raise ImportError("cassettes in YAML need PyYAML: pip install 'pycachy[vcr]'") from None
         try: content = yaml.load(text, make_loader())
         except (yaml.YAMLError, RecursionError) as error:
-            raise ValueError(f"no YAML that is safe to read ({getattr(error, 'problem', None) or type(error).__name__})") from None
+            why = getattr(error, 'problem', None) or type(error).__name__
+            raise ValueError(f'no YAML that is safe to read ({why})') from None
     interactions = content.get('interactions') if isinstance(content, dict) else None
     if isinstance(interactions, list): return interactions
     raise ValueError('no cassette of vcrpy: it has no list of interactions')
@@ -103,7 +104,7 @@ def call_of(
     if is_stripped and body[:1] in (b'{', b'['): headers.append(('content-type', 'application/json'))
     return Call(str(request['method']).upper(), url, headers, body)
 
-# %% ../nbs/17_import.ipynb #3b5f5525
+# %% ../nbs/17_import.ipynb #a4bef84d
 def inflate(body:bytes)->bytes:
     "Undo 'deflate', which servers send in two forms"
     try: return zlib.decompress(body)
@@ -155,11 +156,12 @@ def answer_of(
     "What came back; raises `ValueError` if it cannot be read"
     status = response.get('status', response.get('status_code'))
     headers:dict = {}
-    for name, value in pairs_of(response.get('headers')): headers[name] = f'{headers[name]}, {value}' if name in headers else value
+    for name, value in pairs_of(response.get('headers')):
+        headers[name] = f'{headers[name]}, {value}' if name in headers else value
     code = int(status['code'] if isinstance(status, dict) else status) # type: ignore[arg-type]
     return code, headers, decode(body_of(response), headers.pop('content-encoding', ''))
 
-# %% ../nbs/17_import.ipynb #0c790fad
+# %% ../nbs/17_import.ipynb #4e55fd5c
 class Judged(Exchange):
     "An exchange of long ago, and what there would be to record"
     def __init__(self,
@@ -168,7 +170,8 @@ class Judged(Exchange):
         answer:tuple # status code, headers, decoded body
     ):
         super().__init__(session, lambda: call, True)
-        self.start, self.kept, self.why = time.perf_counter(), None, '' # the `Recording`; why there is none
+        self.start, self.why = time.perf_counter(), '' # why there is nothing to record
+        self.kept:Recording|None = None
         status, headers, body = answer
         if recorder := self.start_recording(status, headers):
             recorder.feed(body)
@@ -178,7 +181,7 @@ class Judged(Exchange):
     def report(self, outcome:str, why:str='', level:int=0):
         if outcome == 'not recorded': self.why = why
 
-# %% ../nbs/17_import.ipynb #da720fd5
+# %% ../nbs/17_import.ipynb #885a9436
 class Importer:
     "Adds what cassettes hold to one file"
     def __init__(self,
@@ -206,15 +209,18 @@ class Importer:
             judged = Judged(self.session, call, answer)
             if judged.why: return judged.why
             known, kept = self.file.find(judged.key), judged.kept
-            if known and (not kept or (known.status, known.body) == (kept.status, kept.body)): return self.count('there already', judged, mine)
-            if known is None: return self.write(judged, number, date_of(answer[1])) or self.count('samples' if number else 'recordings', judged, mine)
+            if known and (not kept or (known.status, known.body) == (kept.status, kept.body)):
+                return self.count('there already', judged.key, mine)
+            if known is None:
+                why = self.write(judged, number, date_of(answer[1]))
+                return why or self.count('samples' if number else 'recordings', judged.key, mine)
             if judged.key not in mine: return 'the file has another answer to the same request, which stays'
             if judged.identity.is_read: return 'a replay gives the last answer to a read, and this is an earlier one'
         raise AssertionError # there is a number for each
-    def count(self, what:str, judged:Judged, mine:set)->str: # empty
+    def count(self, what:str, key:str, mine:set)->str: # empty
         "Count one of `what`"
         self.counts[what] += 1
-        mine.add(judged.key)
+        mine.add(key)
         return ''
     def write(self,
         judged:Judged,
@@ -222,8 +228,8 @@ class Importer:
         date:str # of the answer; may be empty
     )->str: # why it must not be written; empty if it is
         "Append the line, unless `cachy check` would complain about it"
-        recording = judged.kept._replace(at=date)
-        line = write_line(judged.key, judged.call, recording, (), judged.body, judged.secrets, number)
+        assert judged.kept
+        line = write_line(judged.key, judged.call, judged.kept._replace(at=date), (), judged.body, judged.secrets, number)
         for finding in check_line(line, 1, self.secrets, {}):
             if finding.blocks: return finding.what
         try: self.file.add(line)
@@ -253,12 +259,13 @@ class Importer:
         self.counts['refused'] += 1
         return f'{path}: interaction {number} is not imported: {why}'
 
-# %% ../nbs/17_import.ipynb #14602e8f
+# %% ../nbs/17_import.ipynb #cd318e39
 def cassettes_in(
     path:Path # of a cassette, or of a folder
 )->list: # of paths
     "The cassettes that `path` stands for"
-    return [path] if not path.is_dir() else sorted(found for found in path.rglob('*') if found.suffix in ('.yaml', '.yml', '.json'))
+    if not path.is_dir(): return [path]
+    return sorted(found for found in path.rglob('*') if found.suffix in ('.yaml', '.yml', '.json'))
 
 def make_parser()->argparse.ArgumentParser:
     "What `cachy import` takes"
@@ -266,9 +273,10 @@ def make_parser()->argparse.ArgumentParser:
     parser.add_argument('kind', choices=['vcr'], help='what recorded them: vcrpy or pytest-recording')
     parser.add_argument('path', nargs='+', type=Path, help='cassettes, or folders of cassettes')
     parser.add_argument('--to', metavar='FOLDER', help='folder of cachy.jsonl (default: that of the project)')
-    parser.add_argument('--doms', action='append', default=[], metavar='HOST', help='a host to take beside those that are cached anyway')
-    parser.add_argument('--errors', action='append', default=[], type=int, metavar='CODE', help='a status code to take as an answer, such as 400')
-    parser.add_argument('--header', action='append', default=[], nargs=3, metavar=('HOST', 'NAME', 'VALUE'),
+    more = dict(action='append', default=[])
+    parser.add_argument('--doms', **more, metavar='HOST', help='a host to take beside those that are cached anyway')
+    parser.add_argument('--errors', **more, type=int, metavar='CODE', help='a status code to take as an answer, such as 400')
+    parser.add_argument('--header', **more, nargs=3, metavar=('HOST', 'NAME', 'VALUE'),
         help='a header that the requests to a host had, and their cassettes lack')
     return parser
 
@@ -278,7 +286,7 @@ def complain(what, status:int)->int:
     print(what, file=sys.stderr)
     return status
 
-# %% ../nbs/17_import.ipynb #ec65aab1
+# %% ../nbs/17_import.ipynb #777ebc8a
 def import_command(
     argv:list # of texts: 'vcr', then paths and options
 )->int: # exit status: 0, 1 if something was no cassette, 2 if the file cannot be written
@@ -292,6 +300,6 @@ def import_command(
         except ImportError as error: return complain(error, 2)
         except (OSError, ValueError) as error: status = complain(f'{path}: {getattr(error, "strerror", None) or error}', 1)
     counts = importer.counts
-    print(f"{importer.file}: {counts['recordings']} recordings and {counts['samples']} samples added, {counts['there already']} were there "
-        f"already, {counts['refused']} interactions are none.")
+    print(f"{importer.file}: {counts['recordings']} recordings and {counts['samples']} samples added, "
+        f"{counts['there already']} were there already, {counts['refused']} interactions are none.")
     return 2 if counts['unwritable'] else status
