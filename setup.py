@@ -18,7 +18,7 @@ setup(
     packages=find_packages(include=[settings['lib_path'] + '*']), package_data={settings['lib_path']: ['py.typed']},
     python_requires='>=' + settings['min_python'],
     install_requires=settings['requirements'].split(),
-    extras_require={name: settings[f"{name.replace('-', '_')}_requirements"].split() for name in ('prices', 'dev', 'dev-other')},
+    extras_require={name: settings[f"{name.replace('-', '_')}_requirements"].split() for name in ('redis', 's3', 'vcr', 'prices', 'dev', 'dev-other')},
     entry_points={'console_scripts': settings['console_scripts'].split(), 'pytest11': settings['pytest_plugins'].split(), 'nbdev': [f"{settings['lib_path']}={settings['lib_path']}._modidx:d"]},
     classifiers=[f"Development Status :: {statuses[int(settings['status']) - 1]}", f"Intended Audience :: {settings['audience']}"]
         + [f'Programming Language :: Python :: 3.{n}' for n in range(minor, 14)],

@@ -23,6 +23,7 @@ commands = ( # name, what it does, an example, and the function
     ('tidy', 'one line a key; drop what is not used', 'cachy tidy --run nbdev-test', 'cachy.tidy:tidy_command'),
     ('adopt', 'keep recordings through an upgrade of an SDK', 'cachy adopt anthropic-2 --run pytest',
         'cachy.adopt:adopt_command'),
+    ('import', 'make recordings of the cassettes of vcrpy', 'cachy import vcr tests/cassettes', 'cachy.vcr:import_command'),
     ('rm', 'forget recordings', "cachy rm 'Tell me about cats'", 'cachy.tidy:rm_command'))
 
 head = """usage: cachy COMMAND [ARGUMENT …]

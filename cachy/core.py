@@ -33,6 +33,7 @@ from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
 from .settings import Environment, check_options, choose_mode
+from .store import Store, make_store, no_store
 from .streams import Tee, add_password, build_response, hold, library_of, stream_class
 from .view import Account, call_detail, hold_back
 
@@ -118,14 +119,14 @@ class Session(Account):
         errors:tuple=(), # status codes to record
         norm_pats:tuple=(), # `(pattern, replacement)` pairs
         debug:bool=False, # whether to print a line for each call
-        ignore:tuple=ignore # fields of JSON bodies that do not count: dotted paths
+        ignore:tuple=ignore, # fields of JSON bodies that do not count: dotted paths
+        store:Store=no_store # where other machines find the recordings, too
     ):
         doms_pattern(doms) # raises where an entry is no host
         Session.made += 1
-        self.file, self.doms, self.mode, self.why = file, doms, mode, why
+        self.file, self.doms, self.mode, self.why, self.store = file, doms, mode, why, store
         self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
-        self.counts:Counter = Counter() # how often: 'replayed', 'recorded', 'missed', 'not recorded', …
-        self.saved = 0. # seconds
+        self.counts, self.saved = Counter(), 0. # how often 'replayed', 'recorded', 'missed', 'not recorded', …; seconds
         self.lock = threading.Lock() # for what follows, and for the counts
         self.leaders:dict = {} # calls under way
         self.history, self.ledger, self.sample_number = History(), Ledger(), 0 # the number holds where `sample` says nothing
@@ -164,6 +165,14 @@ class Session(Account):
         line = redact(f"cachy {outcome}: {call.method} {shown_url(call.url)}{': ' + why if why else ''}", secrets)
         log.log(level, line)
         if self.debug: print(line.partition('\n')[0] + call_detail(call, seconds)) # a miss has more to say, and says it as an exception
+    def replace_plain(self):
+        "Be on, in the place of the last plain session"
+        self.replaced = next((other for other in sessions if not other.scoped), None)
+        if self.replaced:
+            self.place = sessions.index(self.replaced)
+            sessions.remove(self.replaced)
+        sessions.append(self)
+        sync()
     def __enter__(self)->'Session':
         if self.replaced and self in sessions: sessions.insert(self.place, self.replaced)
         self.scoped, self.replaced = True, None
@@ -248,6 +257,10 @@ class Question:
         "Count what became of the call, and say so"
         self.session.count(outcome, self)
         if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note[5])
+    @cached_property
+    def fetched(self)->Recording|None:
+        "What the store has, which is asked once; its line goes to the file, too"
+        return self.session.store.fetch(self.key, self.session.file)
     def find(self)->Recording|None: # None: the call must be made
         "The recording; raises `CachyMiss` where there is none and the mode is 'replay'"
         session, asked, may_call = self.session, self.identity, self.session.mode != 'replay'
@@ -264,10 +277,11 @@ class Question:
         else: self.replayed(recording)
         return recording
     def find_elsewhere(self)->Recording|None:
-        "The recording in a line of an older format, or of what an older SDK sent"
+        "The recording in a line of an older format, of what an older SDK sent, or in the store"
         file, recording = self.session.file, None
         if file.older and not self.sample: recording = self.find_older()
-        return self.find_former() if recording is None and file.run else recording
+        if recording is None and file.run: recording = self.find_former()
+        return recording or self.fetched
     def say_what_helps(self):
         "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
         from cachy.adopt import say_what_helps
@@ -307,7 +321,7 @@ class Question:
         return recording
     def move_over(self, recording:Recording):
         "Give `recording`, from a line of an older format, a line of today"
-        try: self.write(recording, '')
+        try: self.write(recording)
         except OSError as error:
             message = f'{self.session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
             warn_once(self.session.file.told, message)
@@ -318,7 +332,7 @@ class Question:
         session = self.session
         asked = self.call, self.key, self.body, self.secrets
         before = waiting.get(self.key, '') or self.other_samples() or adopt_hint(session.file, self.call, self.key_for)
-        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before))
+        miss = CachyMiss(*explain(session.file, *asked, session.why, session.norm_pats, before, session.store.describe()))
         session.count('missed', self)
         say = partial(session.say, 'missed', self.call, str(miss), logging.ERROR)
         if not hold_back(miss, say): say()
@@ -333,12 +347,14 @@ class Question:
     def secret_refusal(self, recording:Recording)->str: # empty: it may be recorded
         "Why `recording` must not stand in the file"
         return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
-    def write(self, recording:Recording, at:str|None=None): # as for `write_line`
-        "Append a line to the file; raises `OSError` where that fails"
-        self.session.file.add(self.line_for(recording, at))
-    def line_for(self, recording:Recording, at:str|None=None)->bytes: # as `write_line` takes and gives them
+    def write(self, recording:Recording):
+        "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
+        line = self.line_for(recording)
+        try: self.session.file.add(line)
+        finally: self.session.store.keep(self.key, line, recording)
+    def line_for(self, recording:Recording)->bytes:
         "The line that keeps `recording`"
-        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample, at)
+        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
     def do(self, write): # a function that takes nothing
         "Call `write`, which may wait for the file; in an async call it is left to `settle`"
         if self.is_async: self.pending = write
@@ -371,8 +387,8 @@ class Exchange(Question):
         if leader := self.leader('thread', threading.get_ident(), threading.Event): leader.done.wait(self.patience)
         return self.look_again(leader)
     async def __aenter__(self):
-        self.is_async = True
-        self.recording = self.find()
+        self.is_async, asks_store = True, self.session.store and self.session.file.find(self.key) is None
+        self.recording = await in_thread(self.find) if asks_store else self.find()
         if self.pending: await self.settle()
         if self.recording or self.stream: return self
         if leader := self.leader(*running_task()): await wait_for(leader.done, self.patience)
@@ -446,7 +462,8 @@ class Exchange(Question):
         "Record an answer, or say why not; never raises, for the caller has a right to the answer"
         session, status = self.session, recorder.status
         session.ledger.take_down(self, '', status, elapsed)
-        recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed)
+        now = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+        recording = Recording(status, headers_to_keep(dict(recorder.headers), session.hdrs), body, elapsed, now)
         length = recorder.headers.get('content-length', '')
         why = body_refusal(self.call, recorder.content_type, body, status, length, recorder.progress)
         if why := why or self.secret_refusal(recording): return self.report('not recorded', why, logging.WARNING)
@@ -474,7 +491,7 @@ class Exchange(Question):
             waiting[self.key] = f'{text}, so it was not recorded. Let the loop come to its end while recording.'
             return False
         known = session.file.find(self.key)
-        if known and known[::2] == recording[::2]: # status and body
+        if known and known[:3:2] == recording[:3:2]: # status and body
             self.mark_recorded()
             session.count('unchanged', self)
             return False
@@ -732,6 +749,7 @@ def enable_cachy(
     errors:Sequence[int]=(), # status codes to record as answers, such as `(400, 404)`
     norm_pats:Sequence[tuple]=(), # `(pattern, replacement)` pairs, applied to URL and texts before requests are compared
     ignore:Sequence[str]=ignore, # fields of JSON bodies that do not count, such as `ignore + ('metadata.run_id',)`
+    store=None, # where other machines find the recordings, too: a URL such as 'redis://host:6379/0'; None: `CACHY_STORE`
     debug:bool=False # print a line for each call
 )->Session: # also a context manager
     "Record each LLM API call once, and replay it from then on"
@@ -740,13 +758,9 @@ def enable_cachy(
     path = find_folder(cache_dir)/'cachy.jsonl'
     if run := current_run(path) if chosen != 'off' else None: chosen, why = 'replay', 'a command of cachy runs it'
     file = Recordings(path, run)
-    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore))
-    session.replaced = next((other for other in sessions if not other.scoped), None)
-    if session.replaced:
-        session.place = sessions.index(session.replaced)
-        sessions.remove(session.replaced)
-    sessions.append(session)
-    sync()
+    session = Session(file, tuple(doms), chosen, why, tuple(hdrs or ()), tuple(errors), tuple(norm_pats), debug, tuple(ignore),
+        make_store(store))
+    session.replace_plain()
     return session
 
 def session()->Session|None: # None: no session is on

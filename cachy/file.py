@@ -48,8 +48,9 @@ def warn_once(
 ):
     "Log `message`, unless that was done"
     about = about or message
-    if about not in told: log.warning(message)
-    told.add(about)
+    if about in told: return
+    told.add(about) # before it is said: other threads may be about to
+    log.warning(message)
 
 # %% ../nbs/05_file.ipynb #fd337f9d
 class Recording(NamedTuple):
@@ -58,6 +59,7 @@ class Recording(NamedTuple):
     headers:dict # those that were kept
     body:bytes # decoded: without compression
     elapsed:float=0. # seconds from sending to the last byte
+    at:str='' # when it was recorded, such as '2026-11-24T21:40:07Z'; lines of older releases do not say
 
 # %% ../nbs/05_file.ipynb #e7ff48e4
 def as_text(
@@ -167,8 +169,7 @@ def write_line(
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
     body:Body|None=None, # of `call`, if it was read already
     secrets:set|None=None, # credentials of `call`, if they are known already
-    sample:int=0, # which of several answers to the same question
-    at:str|None=None # when it was recorded, in UTC; None: now; empty: nobody knows
+    sample:int=0 # which of several answers to the same question
 )->bytes: # UTF-8, ending in a newline
     "The line of the file that keeps `recording` for `call`"
     if secrets is None: secrets = credentials(call, body, norm_pats)
@@ -179,9 +180,7 @@ def write_line(
     except RecursionError:
         request = dump(dict(method=call.method, url=redact(shown_url(call.url), secrets), body=digest(call.body)))
     fields = dict(status_code=recording.status, **(dict(sample=sample) if sample else {}), headers=recording.headers)
-    fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001))
-    if at is None: at = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
-    if at: fields |= dict(at=at)
+    fields |= dict(elapsed=max(round(recording.elapsed, 3), 0.001), **(dict(at=recording.at) if recording.at else {}))
     answer = dump(fields | pack_body(recording.body))
     line = f'{{"key":"{key}","request":{request},{answer[1:]}\n'
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
@@ -208,7 +207,8 @@ def read_line(
     if not (isinstance(elapsed, (int, float)) and 0 <= elapsed < 1e9): raise ValueError('no recording')
     headers = {name: value for name, value in headers.items() if isinstance(value, str) and not matches(wire_headers, name)}
     ''.join([*headers, *headers.values()]).encode() # raises where no header could hold it
-    return fields['key'], Recording(status, headers, unpack_body(fields), elapsed)
+    at = fields.get('at') if isinstance(fields.get('at'), str) else ''
+    return fields['key'], Recording(status, headers, unpack_body(fields), elapsed, at)
 
 # %% ../nbs/05_file.ipynb #487e8628
 class Index:
@@ -359,7 +359,7 @@ def under_trio()->bool:
 # %% ../nbs/05_file.ipynb #47de468a
 async def in_thread(
     function # takes nothing, and may block
-):
+): # what it gives
     "Call `function` without holding up the event loop, of `asyncio` or `trio`; if the caller is cancelled, it ends all the same"
     import asyncio
     if under_trio():
@@ -368,7 +368,7 @@ async def in_thread(
     from concurrent.futures import ThreadPoolExecutor
     executor = ThreadPoolExecutor(1, 'cachy')
     call = partial(copy_context().run, function)
-    try: await asyncio.shield(asyncio.get_running_loop().run_in_executor(executor, call))
+    try: return await asyncio.shield(asyncio.get_running_loop().run_in_executor(executor, call))
     finally: executor.shutdown(wait=False)
 
 # %% ../nbs/05_file.ipynb #ae24c719

@@ -363,8 +363,8 @@ def what_to_do(
 )->str:
     "The command that records, and the file to commit"
     test, script = os.environ.get('PYTEST_CURRENT_TEST', '').rpartition(' (')[0], Path((sys.argv or [''])[0]).name
-    if 'mark' in why: run = "give the marker mode='auto'"
-    elif 'cachy=' in why: run = f'pytest --cachy=auto "{test}"'
+    if 'mark.cachy' in why: run = "give the marker mode='auto'"
+    elif 'cachy=' in why or 'mark.vcr' in why: run = f'pytest --cachy=auto "{test}"'
     elif "mode='" in why: run = "run it once with enable_cachy(mode='auto')"
     elif test: run = f'CACHY_MODE=auto pytest "{test}"'
     elif script.endswith('.py') and script not in ('ipykernel_launcher.py', '__main__.py'):
@@ -384,7 +384,8 @@ def explain(
     secrets:set, # its credentials
     mode_reason:str, # why the mode is 'replay'
     norm_pats:tuple=(), # `(pattern, replacement)` pairs
-    before:str='' # what is known beforehand: why it was not recorded when it was called last, or what brings it
+    before:str='', # what is known beforehand: why it was not recorded when it was called last, or what brings it
+    store:str='' # what there is to say about the store; empty: there is none
 )->tuple: # what `CachyMiss` takes: message, request, key, closest recording, differences
     "Why `call` misses, and what to do"
     request, closest, found, why = dict(method=call.method, url=redact(shown_url(call.url), secrets)), None, [], []
@@ -396,6 +397,7 @@ def explain(
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",
         f'the file: {file}, {len(file)} recordings', f"the mode: 'replay', which forbids calls, since {mode_reason}"]
+    if store: lines.insert(2, f'the store: {store}')
     if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')

@@ -11,7 +11,7 @@ __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed
            'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
            'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
            'not_finished', 'job_fields', 'final_states', 'usage_holders', 'usage_fields', 'temperature_field',
-           'key_variables', 'other_names', 'placeholder', 'compiled_switches', 'stable_values']
+           'key_variables', 'other_names', 'placeholder', 'compiled_switches', 'stable_values', 'needed_headers']
 
 # %% ../nbs/01_providers.ipynb #43e6a8fd
 doms = ( # hosts whose calls are cached; `*` stands for one label or more, and what begins with `!` is taken out
@@ -214,3 +214,6 @@ stable_values = { # class in `litellm.types.utils`: field, and what it shows
 # %% ../nbs/01_providers.ipynb #ff79901e
 bridge_modules = tuple(f'litellm.responses.litellm_completion_transformation.{name}' # make up ids and times of responses
     for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items'))
+
+# %% ../nbs/01_providers.ipynb #3897f6b8
+needed_headers = (('api.anthropic.com', 'anthropic-version'),) # host and header

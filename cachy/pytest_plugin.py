@@ -320,6 +320,15 @@ def check_marker(
     if (mode := marker.kwargs.get('mode')) not in (None, *modes):
         pytest.fail(f'@pytest.mark.cachy(mode={mode!r}): it is one of {", ".join(modes)}.', pytrace=False)
 
+# %% ../nbs/10_pytest.ipynb #c1c9a1a4
+def is_left_over(
+    item # a test
+)->bool:
+    "Whether `item` carries vcrpy's mark, and no plugin is there that reads it"
+    if not item.get_closest_marker('vcr'): return False
+    plugins = item.config.pluginmanager.get_plugins()
+    return not any(hasattr(plugin, 'vcr') for plugin in plugins) # those that read it have a fixture of that name
+
 # %% ../nbs/10_pytest.ipynb #bfea37be
 @pytest.fixture
 def cachy_dir():
@@ -336,8 +345,10 @@ def cachy(request, cachy_dir, cachy_options):
     "This test's session: what it replayed, recorded and missed, and the calls themselves"
     suite, marker = request.config.stash[suite_key], request.node.get_closest_marker('cachy')
     if marker: check_marker(marker)
-    options = cachy_options | (marker.kwargs if marker else {})
-    why, number = f"@pytest.mark.cachy(mode={options.get('mode')!r})", options.pop('sample', 0)
+    left_over = not marker and is_left_over(request.node)
+    options = (dict(mode='replay') if left_over and not suite.mode else {}) | cachy_options | (marker.kwargs if marker else {})
+    why = '@pytest.mark.vcr, which no plugin reads' if left_over else f"@pytest.mark.cachy(mode={options.get('mode')!r})"
+    number = options.pop('sample', 0)
     with suite.session(options.pop('cache_dir', cachy_dir), options.pop('mode', None), why, **options) as session:
         session.sample_number = number
         yield session
@@ -345,7 +356,9 @@ def cachy(request, cachy_dir, cachy_options):
 
 @pytest.fixture(autouse=True)
 def _cachy_where_asked_for(request):
-    if request.config.stash[suite_key].mode or request.node.get_closest_marker('cachy'): request.getfixturevalue('cachy')
+    node = request.node
+    asked = request.config.stash[suite_key].mode or node.get_closest_marker('cachy') or is_left_over(node)
+    if asked: request.getfixturevalue('cachy')
 
 # %% ../nbs/10_pytest.ipynb #4a0e937b
 def find_miss(

@@ -9,7 +9,7 @@ pytest_plugins = 'pytester' # pytest inside pytest, for the plugin
 
 os.environ.setdefault('LITELLM_LOCAL_MODEL_COST_MAP', 'True') # else LiteLLM fetches its price list at import
 os.environ['SSL_CERT_FILE'] = str(Path(__file__).parent/'support'/'certificate.pem') # each client reads it: one certificate takes 1 ms, all 50
-for name in ('CI', 'CACHY_MODE'): os.environ.pop(name, None) # the tests name their mode
+for name in ('CI', 'CACHY_MODE', 'CACHY_STORE'): os.environ.pop(name, None) # the tests name their mode
 
 @pytest.fixture(autouse=True)
 def only_this_machine(monkeypatch):

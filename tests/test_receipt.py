@@ -363,7 +363,7 @@ def test_where_the_file_is(stand_in, tmp_path, monkeypatch, caplog):
 
 def test_moved_lines_do_not_say_when(tmp_path):
     call = Call('POST', 'https://api.openai.com/v1/chat/completions', [('content-type', 'application/json')], json.dumps(body).encode())
-    assert b'"at"' not in write_line('0' * 16, call, Recording(200, {}, b'{}'), at='')
+    assert b'"at"' not in write_line('0' * 16, call, Recording(200, {}, b'{}'))
 
 cells = '''import asyncio, httpx
 from cachy import enable_cachy
