@@ -330,7 +330,8 @@ def body_refusal(
     kind, is_success = content_type.lower(), 200 <= status < 300
     if not progress: (progress := Progress(content_type)).feed(body)
     in_frames, values = 'amazon.eventstream' in kind, None
-    if progress.start and any(word.startswith(progress.start) for word in stream_starts): return 'it ends in the middle of an event'
+    in_start = progress.start and any(word.startswith(progress.start) for word in stream_starts)
+    if in_start: return 'it ends in the middle of an event'
     if not (progress.splitter.delimiter or in_frames or 'json' in kind or (not kind and json_start.match(body))): return ''
     if not body or body.isspace(): return 'it is empty' if status == 200 and call.method not in ('HEAD',
         'DELETE') and length != '0' else ''

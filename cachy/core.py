@@ -147,7 +147,7 @@ class Session(Account):
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
             if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
-            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
+            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', *recording[::3]))
             return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
@@ -164,7 +164,7 @@ class Session(Account):
         if not self.speaks(level): return
         line = redact(f"cachy {outcome}: {call.method} {shown_url(call.url)}{': ' + why if why else ''}", secrets)
         log.log(level, line)
-        if self.debug: print(line.partition('\n')[0] + call_detail(call, seconds)) # a miss has more to say, and says it as an exception
+        if self.debug: print(line.partition('\n')[0] + call_detail(call, seconds)) # the rest of a miss is its exception
     def replace_plain(self):
         "Be on, in the place of the last plain session"
         self.replaced = next((other for other in sessions if not other.scoped), None)

@@ -81,7 +81,8 @@ def wrap_lookup(
     def look_up(*args, **options):
         host, port = args[0] if args else options.get('host'), args[1] if len(args) > 1 else options.get('port')
         flags = args[5] if len(args) > 5 else options.get('flags', 0)
-        if not isinstance(host, (CheckedText, CheckedBytes)) and not flags & passive: check('the look-up of its address', host, port)
+        is_checked = isinstance(host, (CheckedText, CheckedBytes))
+        if not is_checked and not flags & passive: check('the look-up of its address', host, port)
         return original(*args, **options)
     return look_up
 

@@ -85,10 +85,10 @@ key_kinds = ( # `apikey`, in one word; and of these alone the plural is a creden
     'api', 'access', 'auth', 'bearer', 'session', 'refresh', 'private', 'secret', 'subscription', 'account', 'signing', 'master',
     'shared', 'encryption', 'admin', 'service', 'client', 'consumer', 'license')
 harmless_kinds = ( # of a key or a token
-    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'start', 'end', 'begin',
-    'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'cache', 'idempotency', 'primary', 'foreign',
-    'public', 'sort', 'partition', 'dedup', 'routing', 'surrogate', 'object', 'metadata', 'row', 'index', 'input', 'output', 'answer',
-    'websocket')
+    'next', 'prev', 'previous', 'page', 'pagination', 'continuation', 'cursor', 'sync', 'resume', 'max', 'min', 'start', 'end',
+    'begin', 'stop', 'eos', 'bos', 'eot', 'pad', 'sep', 'mask', 'unk', 'cls', 'special', 'cache', 'idempotency', 'primary',
+    'foreign', 'public', 'sort', 'partition', 'dedup', 'routing', 'surrogate', 'object', 'metadata', 'row', 'index', 'input',
+    'output', 'answer', 'websocket')
 value_words = ( # behind the word that counts: `token_value`, `apiKey2`
     'value', 'text', 'string', 'header', 'plain', 'plaintext', 'raw', 'encoded', 'base', 'b', 'pem', 'json', 'hash', 'hashed',
         'sha',
@@ -187,7 +187,8 @@ usage_fields = ( # what a number counts, and a pattern of its name; the first th
     ('reasoning', r'reasoningtokens'), # on top of it where the total says so
     ('tool', r'tooluseprompttokencount'),
     ('input', r'(?:num)?(?:input|prompt)(?:text)?tokens?(?:count|prompttotal)?|numtokensprompttotal|promptevalcount'),
-    ('output', r'(?:output|completion|candidates|generat(?:ed|ion)|response)(?:text)?tokens?(?:count)?|tokencount|evalcount|numtokensgenerated'),
+    ('output', r'(?:output|completion|candidates|generat(?:ed|ion)|response)(?:text)?tokens?(?:count)?|tokencount|evalcount|'
+        r'numtokensgenerated'),
     ('total', r'totaltokens?(?:count)?'),
     ('cost', r'(?:total|response)?cost'))
 temperature_field = 'temperature'

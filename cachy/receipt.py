@@ -134,9 +134,11 @@ def parts_with_usage(
     flat = lambda name: re.sub(r'[^a-z]', '', name.lower())
     named = [value for part in levels for name, value in part.items() if isinstance(value, dict) and flat(name) in usage_holders]
     if any(map(counts_in, named)): return named
-    is_size = not any(isinstance(value, (str, list)) and name != 'object' and 'token' not in name.lower() for name, value in content.items())
+    says = (isinstance(value, (str, list)) and name != 'object' and 'token' not in name.lower() for name, value in content.items())
+    is_size = not any(says)
     results = content.get('results')
-    return [] if is_size else [part for part in (results if isinstance(results, list) else []) if isinstance(part, dict)] + [content]
+    parts = results if isinstance(results, list) else []
+    return [] if is_size else [part for part in parts if isinstance(part, dict)] + [content]
 
 def usage_from(
     counts:dict # role: number, of a whole answer
@@ -275,8 +277,10 @@ def list_price(
     if prices is None: return None
     assert answered.usage
     tokens_in, tokens_out, cached, written, _ = answered.usage
-    used = prices.Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_read_tokens=cached or None, cache_write_tokens=written or None)
-    context:dict = dict(genai_request_timestamp=answered.at) | (dict(price_context={'service_tier': answered.tier}) if answered.tier else {})
+    used = prices.Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_read_tokens=cached or None,
+        cache_write_tokens=written or None)
+    context:dict = dict(genai_request_timestamp=answered.at)
+    if answered.tier: context['price_context'] = {'service_tier': answered.tier}
     for model in answered.models:
         for place in ({'provider_api_url': answered.url}, {}):
             with suppress(LookupError, ValueError): return float(prices.calc_price(used, model, **place, **context).total_price)
@@ -372,7 +376,8 @@ class Receipt:
     def table(self)->list: # of lists of texts, the first with the names of the columns
         "The rows, without columns that are all empty"
         names = ('', 'model', 'calls', 'seconds', 'tokens in', 'out', 'cached', 'cost', 'not told')
-        lines = [[row.outcome, row.model or '?', f'{row.calls:,}', f'{row.seconds:,.1f}', *(f'{number:,}' if number else '' for number in row[4:7]),
+        lines = [[row.outcome, row.model or '?', f'{row.calls:,}', f'{row.seconds:,.1f}',
+            *(f'{number:,}' if number else '' for number in row[4:7]),
             '' if row.cost is None else show_money(row.cost), f'{row.not_told:,}' if row.not_told else '']
             for row in self.with_sums()]
         columns = [column for column in zip(names, *lines, strict=True) if any(column[1:])]
@@ -425,7 +430,8 @@ def make_receipt(
     records:Mapping # key: how often it was recorded
 )->Receipt:
     "The receipt for what a session replayed and recorded"
-    again = last_lines(file, {key: count for key, count in records.items() if count > 1}) if any(count > 1 for count in records.values()) else {}
+    repeated = {key: count for key, count in records.items() if count > 1}
+    again = last_lines(file, repeated) if repeated else {}
     answers = [('replayed', file.find(key, read_answered), count) for key, count in replays.items()]
     for key, count in records.items():
         lines = again.get(key, ())
@@ -495,7 +501,8 @@ def stats_command(
     import sys
 
     from cachy.file import find_folder
-    parser = argparse.ArgumentParser('cachy stats', description='Show what the recordings of a file took: calls, seconds, tokens, money.')
+    parser = argparse.ArgumentParser('cachy stats',
+        description='Show what the recordings of a file took: calls, seconds, tokens, money.')
     parser.add_argument('file', nargs='*', help='file of recordings (default: cachy.jsonl of the project)')
     status = 0
     for path in parser.parse_args(argv).file or [os.path.relpath(find_folder()/'cachy.jsonl')]:

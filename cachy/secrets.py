@@ -122,7 +122,8 @@ def parts_of(
         if is_credential_name(name, True) or name.lower() in ('response', 'mac'): yield from (part, part.partition('/')[0])
 
 # %% ../nbs/04_secrets.ipynb #1bf2a3b4
-url_in_text = re.compile(r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*[^\s"\'<>\\^`{|}.,:!)\]]') # without what ends a sentence
+url_in_text = re.compile( # without what ends a sentence
+    r'[A-Za-z][A-Za-z\d+.-]*:/[/\w][^\s"\'<>\\^`{|}]*[^\s"\'<>\\^`{|}.,:!)\]]')
 url_pair = re.compile(r'(?<=[?&#;])([^=&#;?]+)=((?:[^&#;]|;(?![\w.-]+=))+)')
 user_info = re.compile(r'(?<=://)[^/?#\s]+(?=@)')
 
@@ -509,7 +510,8 @@ def credential_refusal(
 )->str: # empty: it may be recorded
     "Why an answer must not stand in a file that others see"
     kept = '\n'.join(headers.values()).encode('utf-8', 'replace')
-    if contains_secret(secrets, body, content_type) or contains_secret(secrets, kept, ''): return 'it repeats a credential of the request'
+    is_repeated = contains_secret(secrets, body, content_type) or contains_secret(secrets, kept, '')
+    if is_repeated: return 'it repeats a credential of the request'
     if name := minted_credential(body) or next((name for name in headers if is_minted(name, headers, '')), ''):
         return f"it hands out a credential ({name}), which must not be in a file. Make this call under enable_cachy(mode='off')"
     return ''

@@ -36,7 +36,8 @@ def describe_session(
 )->str: # one line
     "What is the same at each run"
     count = len(file)
-    return f"cachy, mode {mode} ({why}): {count:,} recording{'s' * (count != 1)} in {short_path(file.path)}{' and ' * bool(store)}{store or ''}"
+    places = short_path(file.path) + (f' and {store}' if store else '')
+    return f"cachy, mode {mode} ({why}): {count:,} recording{'s' * (count != 1)} in {places}"
 
 # %% ../nbs/19a_view.ipynb #a487cfc3
 outcomes = ('replayed', 'recorded', 'missed', 'not recorded') # these first
@@ -49,7 +50,8 @@ def describe_outcomes(
     "What happened so far, without the zeros"
     names, again = dict.fromkeys((*outcomes, *sorted(counts))), count_repeats(file, repeats)
     lines = [', '.join(f'{counts[name]:,} {name}' for name in names if counts[name])]
-    if again: lines.append(f"{again:,} repeat{'s' * (again != 1)} of the same question; `{how_to_ask_again[0]}` {how_to_ask_again[1]}")
+    counted = f"{again:,} repeat{'s' * (again != 1)}"
+    if again: lines.append(f'{counted} of the same question; `{how_to_ask_again[0]}` {how_to_ask_again[1]}')
     return [line for line in lines if line]
 
 # %% ../nbs/19a_view.ipynb #b26a73e9
