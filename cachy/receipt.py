@@ -134,8 +134,8 @@ def parts_with_usage(
     flat = lambda name: re.sub(r'[^a-z]', '', name.lower())
     named = [value for part in levels for name, value in part.items() if isinstance(value, dict) and flat(name) in usage_holders]
     if any(map(counts_in, named)): return named
-    says = (isinstance(value, (str, list)) and name != 'object' and 'token' not in name.lower() for name, value in content.items())
-    is_size = not any(says)
+    told = [name.lower() for name, value in content.items() if isinstance(value, (str, list)) and name != 'object']
+    is_size = all('token' in name for name in told)
     results = content.get('results')
     parts = results if isinstance(results, list) else []
     return [] if is_size else [part for part in parts if isinstance(part, dict)] + [content]
