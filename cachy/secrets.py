@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/secrets.html.md"""
 
 # %% auto #0
 __all__ = ['masked', 'is_credential_name', 'is_strong', 'shown_url', 'credentials', 'sent_credentials', 'in_json', 'redact',
-           'redact_all', 'mentions', 'shown_body', 'shown_headers', 'shown_request', 'contains_secret',
+           'redact_all', 'mentions', 'shown_body', 'shown_headers', 'shown_stored', 'shown_request', 'contains_secret',
            'minted_credential', 'credential_refusal']
 
 # %% ../nbs/04_secrets.ipynb #11e12f97
@@ -173,6 +173,13 @@ def hide_urls(
     return url_in_text.sub(lambda match: hide_in_url(match[0], found, said), text)
 
 # %% ../nbs/04_secrets.ipynb #1ec5d6e7
+def hide_path(
+    url:str
+)->str:
+    "`url` without parts of its path that look like credentials"
+    start, mark, query = url.partition('?')
+    return '/'.join('***' if credential_shape.fullmatch(unquote(part)) else part for part in start.split('/')) + mark + query
+
 @lru_cache(1000)
 def read_url(
     url:str # whole, as the client has it
@@ -180,10 +187,8 @@ def read_url(
     "What of `url` may be shown, and what must not"
     found, info = set(), urlsplit(url).netloc.rpartition('@')[0]
     hide_in_url(url, found)
-    start, mark, query = hide_in_url(normalize_url(url), found).partition('?')
-    path = '/'.join('***' if credential_shape.fullmatch(unquote(part)) else part for part in start.split('/'))
     if info: found.add(base64.b64encode(unquote(info).encode()).decode())
-    return path + mark + query, frozenset(found)
+    return hide_path(hide_in_url(normalize_url(url), found)), frozenset(found)
 
 # %% ../nbs/04_secrets.ipynb #5d8e9fa0
 def shown_url(
@@ -424,13 +429,23 @@ def shown_headers(
     name_of = lambda name, value: name if is_credential_name(name, True) and not value.startswith('sha256:') else ''
     return {name: redact(hide(value, set(), name_of(name, value)), secrets) for name, value in headers}
 
+def shown_stored(
+    body:Any # of a request in the file: parsed JSON, a text, or the texts of the parts of a form
+)->Any:
+    "`body` without credentials"
+    as_text = lambda hide_data, text: hide_data(text.encode('utf-8', 'surrogateescape'), set()).decode('utf-8', 'surrogateescape')
+    if isinstance(body, str): return as_text(hide_bytes, body)
+    texts = body if isinstance(body, list) and all(isinstance(part, str) for part in body) else []
+    is_form = any(map(part_name.search, texts))
+    return [as_text(hide_part, part) for part in body] if is_form else hide(body, set())
+
 def shown_request(
     request:dict, # as in the file, where an older release may have left a credential
     secrets:set # texts
 )->dict:
     "`request` without credentials"
     headers = request.get('headers') if isinstance(request.get('headers'), dict) else {}
-    shown = dict(url=shown_url(str(request.get('url'))), body=hide(request.get('body'), set()),
+    shown = dict(url=hide_path(hide_in_url(str(request.get('url')), set())), body=shown_stored(request.get('body')),
         headers=shown_headers(((name, str(value)) for name, value in headers.items()), secrets))
     return redact_all({name: shown.get(name, value) for name, value in request.items()}, secrets)
 

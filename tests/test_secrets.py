@@ -292,6 +292,27 @@ def test_a_file_of_an_older_release_shows_nothing(tmp_path):
     assert miss.value.closest and 'older-0123' not in str(miss.value) + repr(vars(miss.value))
     assert {finding.what for finding in check(tmp_path/'cachy.jsonl', {})} == {f'the request holds a credential (its {name})' for name in ('url', 'x-portkey-key', 'auth_token')}
 
+@many
+@given(st.sampled_from([place for place in places if place != 'auth flow']), st.sampled_from(requests), names, secrets, st.data())
+def test_check_finds_what_an_older_release_left(tmp_path_factory, place, request, name, secret, data):
+    "Wherever it is planted in a request that stands in the file as it was sent"
+    at = data.draw(st.sampled_from([at for at in objects(request[1]) if not (at and at[-1] == 'headers')] or [()]))
+    made = carrying(place, 'https://api.example.com' + request[0], request[1], name, secret, at)
+    if made is None: return
+    url, content, headers = made
+    sent = httpx.Request('POST', url, headers=headers, **content)
+    sent.read()
+    body = content.get('json') or read_body(read_call(sent)).content
+    if not isinstance(body, dict): body = body.decode() if isinstance(body, bytes) else [part.decode() for part in body]
+    stored = dict(method='POST', url=url, headers=headers, body=body)
+    file = tmp_path_factory.mktemp('c')/'cachy.jsonl'
+    def findings(request):
+        file.write_text(json.dumps(dict(key='0' * 16, request=request, status_code=200, headers={}, elapsed=1, response='{}'), separators=(',', ':')) + '\n', encoding='utf-8')
+        return check(file, {})
+    found = findings(stored)
+    assert found and all(finding.blocks for finding in found) and secret not in str(found)
+    assert [finding for finding in findings(dict(stored, url='https://api.example.com' + request[0], headers={}, body=request[1])) if finding.blocks] == []
+
 # Real traffic
 
 @pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
