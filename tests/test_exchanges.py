@@ -106,7 +106,7 @@ async def play(library, server, folder, ways, mode, errors=()):
 
 ways = [('sync', False), ('sync', True), ('async', False), ('async', True)]
 
-@pytest.mark.parametrize('recorder, replayer', [(httpx, httpx2), (httpx2, httpx)])
+@pytest.mark.parametrize('recorder, replayer', [(httpx, httpx2), pytest.param(httpx2, httpx, marks=pytest.mark.slow)])
 def test_first_answers_replay(recorder, replayer, tmp_path, caplog):
     caplog.set_level(logging.CRITICAL, 'cachy')
     firsts = first_answers()
@@ -132,6 +132,7 @@ def holds_error(exchange):
     "An error inside a 2xx, or a body that no client can read; few, and looked at one by one"
     return b'"error"' in resp_bytes(exchange) or b'event: error' in resp_bytes(exchange) or 'truncated' in str(exchange.get('tags')) or b'exception' in resp_bytes(exchange)
 
+@pytest.mark.slow
 def test_errors_are_recorded_where_they_are_asked_for(tmp_path, caplog):
     caplog.set_level(logging.CRITICAL, 'cachy')
     with ReplayServer(exchanges) as server:

@@ -108,6 +108,7 @@ def test_litellm_records_once(players, tmp_path):
         assert seen['counts'] == dict(recorded=3, replayed=3) and seen['uses_aiohttp']
         assert server.calls == len(recordings(tmp_path)) == 3
 
+@pytest.mark.slow
 def test_two_processes_print_the_same(players):
     rows, made, first, second = compare(*players[:2])
     assert unexpected(rows) == []
@@ -132,6 +133,7 @@ from litellm.proxy.proxy_cli import run_server
 run_server()
 '''
 
+@pytest.mark.slow
 def test_proxy(players, tmp_path):
     if not importlib.util.find_spec('fastapi'): pytest.skip('needs litellm[proxy]: no fastapi')
     import httpx

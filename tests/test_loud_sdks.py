@@ -130,6 +130,7 @@ def notebook(folder, cells, cut_off, kernel=None):
 
 def text_of(cell): return ''.join(output.get('text', '') for output in cell.outputs if output.get('name') == 'stdout')
 
+@pytest.mark.slow
 def test_a_notebook_replays_without_keys_and_network(stand_in, tmp_path, kernel):
     cells = [f'''plain, later, stream, stream_later = sdks[{name!r}]({stand_in.url!r})
 print(plain('One'), await later('Two'), stream('Three'), await stream_later('Four'))''' for name in sdks]

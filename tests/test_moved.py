@@ -35,6 +35,7 @@ def test_hosts_that_are_missing(monkeypatch):
     del urls['base of one'], urls['call of one']
     assert moved.hosts_missing() == ['`doms` has each host of LiteLLM 1.2.3.']
 
+@pytest.mark.slow
 def test_report():
     "The whole of it, as the workflow runs it"
     lines = run()

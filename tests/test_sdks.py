@@ -40,7 +40,7 @@ def pythons():
     yield pytest.param(sys.executable, sys.executable, id='same')
     why = pytest.mark.skipif(not other_python, reason='optional: a second environment, named by CACHY_OTHER_PYTHON (`.ci/run` makes one); all is well without it')
     for recorder, replayer, name in ((other_python, other_python, 'other'), (sys.executable, other_python, 'to-other'), (other_python, sys.executable, 'from-other')):
-        yield pytest.param(recorder, replayer, id=name, marks=why)
+        yield pytest.param(recorder, replayer, id=name, marks=[why, pytest.mark.slow])
 
 @pytest.mark.parametrize('recorder, replayer', list(pythons()))
 def test_second_run_makes_no_call(recorder, replayer, record):
