@@ -17,10 +17,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .answer import event_delimiter, joined_texts
-from .file import Recording, byte_order_mark, find_folder, is_ci, read_fields, read_line
+from .file import Recording, byte_order_mark, find_folder, read_fields, read_line
 from .providers import account_headers, credential_shapes, placeholder
 from .request import key_pattern
 from .secrets import contains_secret, is_credential_name, is_strong, masked, mentions, minted_credential, shown_request
+from .settings import is_ci
 from .terminal import command_parser
 
 # %% ../nbs/08_check.ipynb #94129507
@@ -185,7 +186,7 @@ def check_command(
     parser.add_argument('file', nargs='*', help='file to check (default: cachy.jsonl of the project)')
     files, status, project = parser.parse_args(argv).file, 0, find_folder()/'cachy.jsonl'
     if not files and not project.exists():
-        missing = is_ci(os.environ) # where no call could be replayed without it
+        missing = is_ci() # where no call could be replayed without it
         print(f"{project}: no such file{'. Is it committed?' if missing else ', so there is nothing to check.'}")
         return int(missing)
     for path in files or [os.path.relpath(project)]:

@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/file.html.md"""
 
 # %% auto #0
 __all__ = ['log', 'byte_order_mark', 'answer_start', 'warn_once', 'Recording', 'headers_to_keep', 'unpack_body', 'summarize',
-           'summarize_request', 'write_line', 'read_fields', 'read_line', 'locked', 'in_thread', 'Recordings', 'is_ci',
+           'summarize_request', 'write_line', 'read_fields', 'read_line', 'locked', 'in_thread', 'Recordings',
            'find_folder']
 
 # %% ../nbs/05_file.ipynb #9bd4ff6f
@@ -20,7 +20,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
@@ -497,13 +497,6 @@ def say_where(
     if path.parent != working_folder() or any(project_folders()): return
     warn_once(told, f'recordings go to {path}: no settings.ini or pyproject.toml at or above the working folder says where the '
         'project is. enable_cachy(cache_dir=…) names another folder.')
-
-# %% ../nbs/05_file.ipynb #4d5e6f70
-def is_ci(
-    env:Mapping # such as `os.environ`
-)->bool:
-    "Whether `CI` is set to a true value; some systems set their name"
-    return env.get('CI', '').lower() not in ('', '0', 'false', 'no', 'off')
 
 # %% ../nbs/05_file.ipynb #4574cbdf
 def find_folder(

@@ -24,7 +24,7 @@ import pytest
 from .core import CachyMiss, Session, enable_cachy, sync
 from .file import Recordings, read_line
 from .receipt import Receipt, make_receipt, show_row
-from .settings import choose_mode, modes
+from .settings import choose_mode, is_ci, modes
 from .terminal import plural
 from .tidy import list_recordings, rewrite
 
@@ -284,8 +284,7 @@ def ci_hint(
     env:Mapping=os.environ
 )->str: # empty where all is well
     "What to say if CI runs a suite that has recordings, with cachy off"
-    is_ci = choose_mode(None, {'CI': env.get('CI', '')})[0] == 'replay'
-    if not is_ci or suite.mode or suite.on or not (suite.config.rootpath/'cachy.jsonl').exists(): return ''
+    if not is_ci(env) or suite.mode or suite.on or not (suite.config.rootpath/'cachy.jsonl').exists(): return ''
     return ('cachy: there is a cachy.jsonl, but nothing switched cachy on. To replay it: pytest --cachy=replay,\n'
         'or cachy = auto in the configuration of pytest.')
 
