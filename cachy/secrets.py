@@ -6,7 +6,7 @@ Docs: https://AnswerDotAI.github.io/cachy/secrets.html.md"""
 
 # %% auto #0
 __all__ = ['masked', 'is_credential_name', 'is_strong', 'shown_url', 'credentials', 'sent_credentials', 'in_json', 'redact',
-           'redact_all', 'mentions', 'shown_body', 'shown_headers', 'shown_stored', 'shown_request', 'contains_secret',
+           'redact_all', 'mentions', 'shown_body', 'shown_headers', 'shown_request', 'contains_secret',
            'minted_credential', 'credential_refusal']
 
 # %% ../nbs/04_secrets.ipynb #11e12f97
@@ -429,6 +429,7 @@ def shown_headers(
     name_of = lambda name, value: name if is_credential_name(name, True) and not value.startswith('sha256:') else ''
     return {name: redact(hide(value, set(), name_of(name, value)), secrets) for name, value in headers}
 
+# %% ../nbs/04_secrets.ipynb #5b8a6e14
 def shown_stored(
     body:Any # of a request in the file: parsed JSON, a text, or the texts of the parts of a form
 )->Any:
@@ -439,6 +440,7 @@ def shown_stored(
     is_form = any(map(part_name.search, texts))
     return [as_text(hide_part, part) for part in body] if is_form else hide(body, set())
 
+# %% ../nbs/04_secrets.ipynb #c4470d9e
 def shown_request(
     request:dict, # as in the file, where an older release may have left a credential
     secrets:set # texts
