@@ -133,20 +133,20 @@ edited = chat('Summarise chapter 80 in two short sentences.', 'Chapter 80 is sho
 def test_a_changed_prompt_reads_well(repo, after, capsys):
     commit(repo, *many)
     (repo/'cachy.jsonl').write_bytes(b''.join(after))
-    diff = git(repo, 'diff')
-    assert len(diff) <= 1400 and len(diff.splitlines()) <= 25 and max(map(len, diff.splitlines())) <= 100, diff
+    diff, in_log = git(repo, 'diff'), git(repo, 'diff', '--no-ext-diff') # the same conversion as `git log -p` and `git show`
+    for text in (diff, in_log): assert len(text) <= 1400 and len(text.splitlines()) <= 25 and max(map(len, text.splitlines())) <= 100, text
     assert main(['diff', '--format', 'github', '--exit-code']) == 1
     comment = capsys.readouterr().out
     assert len(comment) <= 1000
-    for text in (diff, comment):
+    for text in (diff, in_log, comment):
         for part in ('+  user: Summarise chapter 80 in two short sentences.', '+  -> Chapter 80 is short. Nobody dies.', 'Summarise chapter 80 in two sentences.', 'In chapter 80 much happens.'): assert part in text, text
 
 def test_git_diff_without_cachy(repo, monkeypatch):
     commit(repo, *many[:3])
     (repo/'cachy.jsonl').write_bytes(b''.join(many[:2]))
     monkeypatch.setenv('PYTHONPATH', '')
-    git(repo, 'config', 'diff.cachy.textconv', git(repo, 'config', 'diff.cachy.textconv').strip().replace(sys.executable, '/no/such/python'))
-    assert '-' + many[2].decode() in git(repo, 'diff')
+    for name in ('diff.cachy.textconv', 'diff.cachy.command'): git(repo, 'config', name, git(repo, 'config', name).strip().replace(sys.executable, '/no/such/python'))
+    assert '-' + many[2].decode() in git(repo, 'diff') and '-' + many[2].decode() in git(repo, 'diff', '--no-ext-diff')
 
 def test_order_ids_and_times_are_no_difference(repo):
     commit(repo, *many[:20])
