@@ -125,8 +125,8 @@ def compared(
     for old, new in zip(in_two(change.old), in_two(change.new), strict=True):
         for kind, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
             if kind == 'equal':
-                same = old[start:end]
-                if len(same) > 5: same = same[:2] + [f'  … {len(same) - 4} more lines'] + same[-2:]
+                same, ends = old[start:end], min(2, (most + 1) // 2)
+                if len(same) > 2 * ends + 1: same[ends:-ends] = [f'  … {len(same) - 2 * ends} more lines']
                 lines += [' ' + line for line in same]
             lines += ['-' + line for line in short_run(old[start:end], most)] if kind in ('replace', 'delete') else []
             lines += ['+' + line for line in short_run(new[new_start:new_end], most)] if kind in ('replace', 'insert') else []
