@@ -202,12 +202,12 @@ def adopt_command(
         {', '.join(known_rules)}. The old lines stay until cachy tidy --run drops them.""", """
         cachy adopt anthropic-2 --run nbdev-test
         cachy adopt genai-3 --run 'pytest -q' --run 'python report.py'
-        cachy adopt url:/v2/=/v1/ --run pytest         another path before
-        cachy adopt header:openai-beta=x --run pytest  another header
-        cachy adopt query:beta=true --run pytest       another parameter
-        cachy adopt body:encoding_format= --run pytest  without a field""",
+        cachy adopt url:/v2/=/v1/ --run pytest          the path was /v1/
+        cachy adopt header:openai-beta=x --run pytest   a header was there
+        cachy adopt query:beta=true --run pytest        a parameter was there
+        cachy adopt body:encoding_format= --run pytest  a field was not there""",
         '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read; that of a command of --run which failed')
-    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had, as below; or a name')
+    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had: see the examples; or a name')
     parser.add_argument('--run', action='append', required=True, metavar='COMMAND', help='what calls; may be given several times')
     parser.add_argument('--file', default=None, help='the file (default: cachy.jsonl of the project)')
     options = parser.parse_args(argv)
