@@ -384,13 +384,17 @@ class Receipt:
             for row in self.with_sums()]
         columns = [column for column in zip(names, *lines, strict=True) if any(column[1:])]
         return [list(line) for line in zip(*columns, strict=True)]
-    def __repr__(self):
+    def text(self,
+        gap:str='  ' # between columns
+    )->str: # lines
+        "The table for a terminal"
         if not self.rows: return 'nothing was replayed or recorded'
         table = self.table()
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         pad = lambda text, i: text.ljust(widths[i]) if i < 2 else text.rjust(widths[i])
-        lines = ['  '.join(pad(text, i) for i, text in enumerate(line)).rstrip() for line in table]
+        lines = [gap.join(pad(text, i) for i, text in enumerate(line)).rstrip() for line in table]
         return '\n'.join([*lines, *[self.note()] * bool(self.note())])
+    def __repr__(self): return self.text()
     def _repr_html_(self):
         from html import escape
         if not self.rows: return escape(repr(self))
@@ -506,7 +510,7 @@ def file_receipt(
     "The receipt for all recordings that count in a file; raises `OSError` where it cannot be read"
     return receipt_of(('recorded', answered, 1) for answered, _ in all_stored(path))
 
-# %% ../nbs/19_receipt.ipynb #9a516b1a
+# %% ../nbs/19_receipt.ipynb #6dbed274
 def host_of(
     answered:Answered
 )->str:
@@ -521,7 +525,7 @@ def days_of(
 
 def storage_table(
     stored:list, # of pairs: `Answered`, and the bytes of its line
-    room:int=42 # characters for names
+    room:int=41 # characters for names
 )->list: # of lines
     "How many recordings and bytes there are, and of which days, by host and model"
     hosts:dict = {}
@@ -535,6 +539,17 @@ def storage_table(
             rows.append((short(f'  {model}'), f'{len(pairs):,}', f'{size:,}', ''.join(days_of(pairs)[-1:])))
     wide = max(len(row[0]) for row in rows)
     return [f'{name:{wide}}{count:>12}{size:>12}  {day}'.rstrip() for name, count, size, day in rows]
+
+def narrow_text(
+    receipt:Receipt,
+    width:int=80 # characters of a terminal
+)->str: # lines
+    "`receipt` in lines that fit, if need be with less room between the columns, and with names cut short"
+    wide = lambda text: max(map(len, text.splitlines()))
+    if wide(text := repr(receipt)) <= width or wide(text := receipt.text(' ')) <= width: return text
+    room = max(10, max(len(row.model) for row in receipt.rows) - wide(text) + width)
+    cut = lambda row: row._replace(model=row.model if len(row.model) <= room else row.model[:room - 1] + '…')
+    return Receipt([*map(cut, receipt.rows)]).text(' ')
 
 def storage_note(
     lines:int, # of the file, without blank ones
@@ -565,6 +580,6 @@ def stats_command(
         except OSError as error: status = complain(f'{path}: {error.strerror}')
         else:
             receipt = receipt_of(('recorded', answered, 1) for answered, _ in stored)
-            print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}', receipt, sep='\n')
+            print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}', narrow_text(receipt), sep='\n')
             for text in ('', *storage_table(stored), '', *storage_note(lines, size, stored)): print(text)
     return status
