@@ -157,7 +157,7 @@ def adopt_hint(
         rules = rules_of([name])
         if not find_former(file, call, rules, key_for): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
-        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look like it. '
+        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look{"s" * (count == 1)} like it. '
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 
@@ -216,5 +216,5 @@ def adopt_command(
     path = options.file or default_file()
     try: status, adopted = adopt_all(path, tuple(options.rule), options.run)
     except OSError as error: return complain(f'{path}: {error.strerror}')
-    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay for now" * bool(adopted)}.')
+    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay until cachy tidy --run" * bool(adopted)}.')
     return complain(f'a command ended with status {status}.', status) if status else int(not adopted)

@@ -113,7 +113,7 @@ def report(
     damaged = sum(not key_of(line) for line in before)
     former = len(before) - damaged - len({key_of(line) for line in before} - {''})
     gone = len(before) - damaged - former - len(after)
-    parts = ((former, 'that count no more'), (damaged, 'damaged or blank'), (gone, 'of recordings that went'))
+    parts = ((former, 'that count no more'), (damaged, 'damaged or blank'), (gone, 'that nothing used'))
     why = ', '.join(f'{count:,} {what}' for count, what in parts if count)
     if before == after: return f'{path}: tidy, {plural(len(after), "line")}.'
     becomes = 'would become' if dry_run else '->'

@@ -2,6 +2,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -237,3 +238,20 @@ def test_a_diff_of_long_texts_is_short(repo, size, capsys):
         assert len(diff) <= 1400 and len(diff.splitlines()) <= 25 and len(comment) <= 1000, (diff, comment)
         for text in (diff, comment):
             for part in ('+  user: Please read this twice, number 7.', '-  user: Please read this, number 7.', '+  -> It says seven.', '-  -> It says 7.'): assert part in text, text
+
+def test_workflows_of_the_docs():
+    "They are YAML, and the shell understands their steps"
+    yaml = pytest.importorskip('yaml')
+    cells = json.loads((root/'nbs'/'23_file_in_git.ipynb').read_text(encoding='utf-8'))['cells']
+    blocks = [yaml.safe_load(block) for cell in cells if cell['cell_type'] == 'markdown' for block in re.findall(r'```yaml\n(.*?)```', ''.join(cell['source']), re.DOTALL)]
+    workflows = [block for block in blocks if 'jobs' in block]
+    steps = [step for workflow in workflows for job in workflow['jobs'].values() for step in job['steps']]
+    assert len(workflows) == 2 and all(workflow['permissions'] and (True in workflow) for workflow in workflows) # YAML 1.1 reads `on` as true
+    for step in steps:
+        if 'run' in step: subprocess.run(['sh', '-n', '-c', step['run']], check=True)
+    hooks = yaml.safe_load((root/'.pre-commit-hooks.yaml').read_text())
+    used = [hook['id'] for block in blocks for repository in block.get('repos', []) for hook in repository['hooks']]
+    assert used and {*used} <= {hook['id'] for hook in hooks}
+    for hook in hooks:
+        with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end: main([*hook['entry'].split()[1:], '--help'])
+        assert end.value.code == 0 and re.search(hook['files'], 'nbs/cachy.jsonl') and not re.search(hook['files'], 'nbs/mycachy.jsonl')
