@@ -206,7 +206,7 @@ def adopt_command(
         cachy adopt header:openai-beta=x --run pytest   a header was there
         cachy adopt query:beta=true --run pytest        a parameter was there
         cachy adopt body:encoding_format= --run pytest  a field was not there""",
-        '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read; that of a command of --run which failed')
+        '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read. If a command of --run fails, its status')
     parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had: see the examples; or a name')
     parser.add_argument('--run', action='append', required=True, metavar='COMMAND', help='what calls; may be given several times')
     parser.add_argument('--file', default=None, help='the file (default: cachy.jsonl of the project)')

@@ -151,7 +151,7 @@ def check_line(
         key, recording = read_line(line)
         if not key_pattern.fullmatch(key): raise ValueError('no key')
     except (ValueError, RecursionError):
-        yield Finding(number, 'damaged: no recording', 'Delete the line; the call is recorded anew when it is made.')
+        yield Finding(number, 'damaged: no recording', 'Delete the line: it is recorded anew.')
         fields, recording = {}, Recording(200, {}, line)
     else:
         fields = read_fields(line)

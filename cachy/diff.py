@@ -8,6 +8,7 @@ Docs: https://AnswerDotAI.github.io/cachy/diff.html.md"""
 __all__ = []
 
 # %% ../nbs/17_diff.ipynb #04f88ae1
+import argparse
 import difflib
 import html
 import io
@@ -264,7 +265,7 @@ def diff_command(
     parser.add_argument('--format', choices=('text', 'github'), default='text',
         help='github: Markdown for a job summary or a comment')
     parser.add_argument('--exit-code', action='store_true', help='exit with 1 if something changed')
-    parser.add_argument('--git', action='store_true', help='as git calls it, with a path and two files')
+    parser.add_argument('--git', action='store_true', help=argparse.SUPPRESS) # with a path and two files
     options = parser.parse_args(argv)
     if options.git:
         print(as_git(options.commit[0], options.commit[1:7:3]))
