@@ -255,3 +255,9 @@ def test_workflows_of_the_docs():
     for hook in hooks:
         with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end: main([*hook['entry'].split()[1:], '--help'])
         assert end.value.code == 0 and re.search(hook['files'], 'nbs/cachy.jsonl') and not re.search(hook['files'], 'nbs/mycachy.jsonl')
+
+def test_a_diff_runs_no_code_of_the_working_tree(repo):
+    commit(repo, *many[:3])
+    for name in ('cachy', 'json', 'argparse', 'os'): (repo/f'{name}.py').write_text(f'open("ran", "w")\nraise SystemExit("{name}")\n')
+    (repo/'cachy.jsonl').write_bytes(b''.join(many[:2]))
+    assert '2 equal' in git(repo, 'diff') and '-  user: Summarise chapter 2' in git(repo, 'diff', '--no-ext-diff') and not (repo/'ran').exists()
