@@ -75,8 +75,11 @@ def pairs_of(
     if len(mine) * len(theirs) > most_compared: return pairs
     near = [(-likeness(words, others), i, j) for i, (place, words) in mine.items()
         for j, (other, others) in theirs.items() if place == other]
-    for score, i, j in sorted(near):
-        if -score >= near_enough and i not in pairs and j not in {*pairs.values()}: pairs[i] = j
+    taken = {*pairs.values()}
+    for _, i, j in sorted(row for row in near if -row[0] >= near_enough):
+        if i in pairs or j in taken: continue
+        pairs[i] = j
+        taken.add(j)
     return pairs
 
 # %% ../nbs/17_diff.ipynb #652d8b45
