@@ -157,7 +157,8 @@ def adopt_hint(
         rules = rules_of([name])
         if not find_former(file, call, rules, key_for): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
-        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look{"s" * (count == 1)} like it. '
+        looks = 'looks' if count == 1 else 'look'
+        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} {looks} like it. '
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 

@@ -181,7 +181,8 @@ def check_command(
     "Print what `check` finds in each file"
     parser = command_parser('check', 'Look for damage, and for what must not be committed.', """
         cachy check                    the cachy.jsonl of the project
-        cachy check nbs/cachy.jsonl""", '0 fine, 1 if something must not be committed or, in CI, there is no file, 2 if a file cannot be read')
+        cachy check nbs/cachy.jsonl""",
+        '0 fine, 1 if something must not be committed or, in CI, there is no file, 2 if a file cannot be read')
     parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
     files, status, project = parser.parse_args(argv).file, 0, find_folder()/'cachy.jsonl'
     if not files and not project.exists():

@@ -238,7 +238,8 @@ def git(
     "Run git"
     try: done = subprocess.run(['git', *arguments], cwd=folder, capture_output=True)
     except OSError as error: raise ValueError(f'git: {error.strerror}') from error
-    if done.returncode: raise ValueError(done.stderr.decode('utf-8', 'replace').strip().partition('\n')[0].removeprefix('fatal: '))
+    said = done.stderr.decode('utf-8', 'replace').strip().partition('\n')[0]
+    if done.returncode: raise ValueError(said.removeprefix('fatal: '))
     return done.stdout
 
 def lines_at(

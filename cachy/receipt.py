@@ -529,7 +529,9 @@ def storage_table(
 )->list: # of lines
     "How many recordings and bytes there are, and of which days, by host and model"
     hosts:dict = {}
-    for answered, size in stored: hosts.setdefault(host_of(answered), {}).setdefault(answered.model or '?', []).append((answered, size))
+    for answered, size in stored:
+        models = hosts.setdefault(host_of(answered), {})
+        models.setdefault(answered.model or '?', []).append((answered, size))
     short = lambda name: name if len(name) <= room else name[:room - 1] + '…'
     rows = [('stored', 'recordings', 'bytes', 'last recorded')]
     for host in sorted(hosts):
@@ -559,7 +561,8 @@ def storage_note(
     "How large the file is, how old, and whether something in it counts no more"
     days, rest = days_of(stored), lines - len(stored)
     when = f', recorded {days[0]}' + f' to {days[-1]}, on {len(days)} days' * (len(days) > 1) if days else ''
-    note = f'{plural(rest, "line")} of these count{"s" * (rest == 1)} no more or {"is" if rest == 1 else "are"} damaged: `cachy tidy`'
+    what = 'of these counts no more or is damaged' if rest == 1 else 'of these count no more or are damaged'
+    note = f'{plural(rest, "line")} {what}: `cachy tidy`'
     return [f'{plural(size, "byte")} in {plural(lines, "line")}{when}', *[note] * bool(rest)]
 
 # %% ../nbs/19_receipt.ipynb #01e83062
@@ -567,8 +570,8 @@ def stats_command(
     argv:list # of texts: paths of files; none: `cachy.jsonl` of the project
 )->int: # exit status: 0, 2 where a file cannot be read
     "Print the receipt of each file, and what is stored in it"
-    parser = command_parser('stats', """Show what the recordings of a file took to record (seconds, tokens, money), and what is stored
-        (recordings, bytes, days, by host and model).""", """
+    parser = command_parser('stats', """Show what the recordings of a file took to record (seconds, tokens, money), and
+        what is stored (recordings, bytes, days, by host and model).""", """
         cachy stats                    the cachy.jsonl of the project
         cachy stats nbs/cachy.jsonl""")
     parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
@@ -580,6 +583,7 @@ def stats_command(
         except OSError as error: status = complain(f'{path}: {error.strerror}')
         else:
             receipt = receipt_of(('recorded', answered, 1) for answered, _ in stored)
-            print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}', narrow_text(receipt), sep='\n')
+            print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}')
+            print(narrow_text(receipt))
             for text in ('', *storage_table(stored), '', *storage_note(lines, size, stored)): print(text)
     return status
