@@ -157,7 +157,8 @@ def adopt_hint(
         rules = rules_of([name])
         if not find_former(file, call, rules, key_for): continue
         count = sum(fits(request, rules[0]) for _, request in file.requests())
-        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} look like it. '
+        looks = 'looks' if count == 1 else 'look'
+        return (f'an older release of the SDK asked this in another way: {plural(count, "recording")} of {file} {looks} like it. '
             f"To keep them, without a call: cachy adopt {name} --run '{running()}'")
     return ''
 
@@ -202,12 +203,12 @@ def adopt_command(
         {', '.join(known_rules)}. The old lines stay until cachy tidy --run drops them.""", """
         cachy adopt anthropic-2 --run nbdev-test
         cachy adopt genai-3 --run 'pytest -q' --run 'python report.py'
-        cachy adopt url:/v2/=/v1/ --run pytest         another path before
-        cachy adopt header:openai-beta=x --run pytest  another header
-        cachy adopt query:beta=true --run pytest       another parameter
-        cachy adopt body:encoding_format= --run pytest  without a field""",
-        '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read; that of a command of --run which failed')
-    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had, as below; or a name')
+        cachy adopt url:/v2/=/v1/ --run pytest          the path was /v1/
+        cachy adopt header:openai-beta=x --run pytest   a header was there
+        cachy adopt query:beta=true --run pytest        a parameter was there
+        cachy adopt body:encoding_format= --run pytest  a field was not there""",
+        '0 done, 1 if there was nothing to adopt, 2 if the file cannot be read. If a command of --run fails, its status')
+    parser.add_argument('rule', nargs='+', metavar='RULE', help='what the old request had: see the examples; or a name')
     parser.add_argument('--run', action='append', required=True, metavar='COMMAND', help='what calls; may be given several times')
     parser.add_argument('--file', default=None, help='the file (default: cachy.jsonl of the project)')
     options = parser.parse_args(argv)
@@ -216,5 +217,5 @@ def adopt_command(
     path = options.file or default_file()
     try: status, adopted = adopt_all(path, tuple(options.rule), options.run)
     except OSError as error: return complain(f'{path}: {error.strerror}')
-    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay for now" * bool(adopted)}.')
+    print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay until cachy tidy --run" * bool(adopted)}.')
     return complain(f'a command ended with status {status}.', status) if status else int(not adopted)

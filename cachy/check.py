@@ -152,7 +152,7 @@ def check_line(
         key, recording = read_line(line)
         if not key_pattern.fullmatch(key): raise ValueError('no key')
     except (ValueError, RecursionError):
-        yield Finding(number, 'damaged: no recording', 'Delete the line; the call is recorded anew when it is made.')
+        yield Finding(number, 'damaged: no recording', 'Delete the line: it is recorded anew.')
         fields, recording = {}, Recording(200, {}, line)
     else:
         fields = read_fields(line)
@@ -182,8 +182,9 @@ def check_command(
     "Print what `check` finds in each file"
     parser = command_parser('check', 'Look for damage, and for what must not be committed.', """
         cachy check                    the cachy.jsonl of the project
-        cachy check nbs/cachy.jsonl""", '0 fine, 1 if something must not be committed, 2 if a file cannot be read')
-    parser.add_argument('file', nargs='*', help='file to check (default: cachy.jsonl of the project)')
+        cachy check nbs/cachy.jsonl""",
+        '0 fine, 1 if something must not be committed or, in CI, there is no file, 2 if a file cannot be read')
+    parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
     files, status, project = parser.parse_args(argv).file, 0, find_folder()/'cachy.jsonl'
     if not files and not project.exists():
         missing = is_ci() # where no call could be replayed without it

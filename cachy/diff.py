@@ -8,11 +8,14 @@ Docs: https://AnswerDotAI.github.io/cachy/diff.html.md"""
 __all__ = []
 
 # %% ../nbs/17_diff.ipynb #04f88ae1
+import argparse
 import difflib
 import html
 import io
+import os
 import re
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +24,18 @@ from .show import Shown, asked_model, instructions, read_file, show_lines
 from .terminal import command_parser, complain, default_file, plural
 
 # %% ../nbs/17_diff.ipynb #3d262f87
+def in_two(
+    lines:list # of a recording
+)->tuple: # two lists of lines
+    "What is asked, and what is answered"
+    end = next((i for i, line in enumerate(lines) if re.match(r'  [^:]*-> ', line)), len(lines))
+    return lines[:end], lines[end:]
+
 def question_of(
     shown:Shown
 )->list: # of lines
     "What `shown` asks: the lines behind the heading, before the answer, without settings"
-    end = next((i for i, line in enumerate(shown.lines) if re.match(r'  [^:]*-> ', line)), len(shown.lines))
-    return [line for line in shown.lines[1:end] if not line.startswith(('  settings:', '  tools:'))]
+    return [line for line in in_two(shown.lines)[0][1:] if not line.startswith(('  settings:', '  tools:'))]
 
 def place_of(
     shown:Shown
@@ -66,8 +75,11 @@ def pairs_of(
     if len(mine) * len(theirs) > most_compared: return pairs
     near = [(-likeness(words, others), i, j) for i, (place, words) in mine.items()
         for j, (other, others) in theirs.items() if place == other]
-    for score, i, j in sorted(near):
-        if -score >= near_enough and i not in pairs and j not in {*pairs.values()}: pairs[i] = j
+    taken = {*pairs.values()}
+    for _, i, j in sorted(row for row in near if -row[0] >= near_enough):
+        if i in pairs or j in taken: continue
+        pairs[i] = j
+        taken.add(j)
     return pairs
 
 # %% ../nbs/17_diff.ipynb #652d8b45
@@ -112,16 +124,28 @@ def compared(
     change:Change,
     most:int # lines in a row that are shown
 )->list: # of lines that begin with ' ', '-' or '+'
-    "Both versions in one"
-    lines, matcher = [], difflib.SequenceMatcher(None, change.old, change.new, autojunk=False)
-    for kind, start, end, new_start, new_end in matcher.get_opcodes():
-        if kind == 'equal':
-            same = change.old[start:end]
-            if len(same) > 5: same = same[:2] + [f'  … {len(same) - 4} more lines'] + same[-2:]
-            lines += [' ' + line for line in same]
-        lines += ['-' + line for line in short_run(change.old[start:end], most)] if kind in ('replace', 'delete') else []
-        lines += ['+' + line for line in short_run(change.new[new_start:new_end], most)] if kind in ('replace', 'insert') else []
+    "Both versions in one, the questions before the answers"
+    lines = []
+    for old, new in zip(in_two(change.old), in_two(change.new), strict=True):
+        for kind, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if kind == 'equal':
+                same, ends = old[start:end], min(2, (most + 1) // 2)
+                if len(same) > 2 * ends + 1: same[ends:-ends] = [f'  … {len(same) - 2 * ends} more lines']
+                lines += [' ' + line for line in same]
+            lines += ['-' + line for line in short_run(old[start:end], most)] if kind in ('replace', 'delete') else []
+            lines += ['+' + line for line in short_run(new[new_start:new_end], most)] if kind in ('replace', 'insert') else []
     return lines
+
+def fitted(
+    change:Change,
+    characters:int, # that there is room for
+    height:int=1000 # in lines
+)->str:
+    "Both versions in one, with as much of a long text as fits"
+    for most in (1000, 20, 12, 8, 6, 4, 3, 2, 1):
+        lines = [line[:1000] for line in compared(change, most)]
+        if len(lines) <= height and sum(map(len, lines)) + len(lines) <= characters: break
+    return '\n'.join(lines)
 
 def counted(
     changes:list, # of `Change`
@@ -135,16 +159,18 @@ def counted(
 def as_text(
     name:str, # of the file
     changes:list, # of `Change`
-    equal:int # recordings
+    equal:int, # recordings
+    *room # for one recording: characters, lines; empty: all is shown
 ): # yields texts
     "For a terminal"
     for change in changes:
         beside = ', beside the closest that stays' if change.kind == 'new' and change.old else ''
-        yield '\n'.join([f'{kinds[change.kind][0]}{beside}:', *compared(change, 1000), ''])
+        lines = fitted(change, *room) if room else '\n'.join(compared(change, 1000))
+        yield f'{kinds[change.kind][0]}{beside}:\n{lines}\n'
     yield f'{name}: {counted(changes, equal)}'
 
 # %% ../nbs/17_diff.ipynb #d1496d9c
-most_characters, most_lines = 60_000, 6 # of all; in a row, of one recording
+most_characters, most_of_one = 60_000, 750 # of all; of one recording
 
 def title_of(
     change:Change
@@ -159,7 +185,7 @@ def as_details(
     change:Change
 )->str: # Markdown
     "One recording, folded"
-    body = '\n'.join(line[:1000] for line in compared(change, most_lines))
+    body = fitted(change, most_of_one)
     fence = '`' * max(3, 1 + max(map(len, re.findall('`+', body)), default=0))
     summary = f'<summary>{kinds[change.kind][0]}: <code>{title_of(change)}</code></summary>'
     return f'<details>{summary}\n\n{fence}diff\n{body}\n{fence}\n</details>\n'
@@ -181,6 +207,29 @@ def as_markdown(
         left -= len(text) + 1
         yield text
 
+# %% ../nbs/17_diff.ipynb #111ecaa0
+def wants_colours()->bool:
+    "Whether git would print a diff in colours here"
+    is_terminal = sys.stdout.isatty() or os.environ.get('GIT_PAGER_IN_USE') == 'true'
+    try: return git('config', '--get-colorbool', 'color.diff', str(is_terminal).lower(), folder='.').strip() == b'true'
+    except ValueError: return False
+
+def coloured(
+    text:str # lines
+)->str:
+    "`text` with the lines that went in red, and those that came in green"
+    return re.sub(r'^(?:(-)|\+).*$', lambda line: f'\x1b[{31 if line[1] else 32}m{line[0]}\x1b[m', text, flags=re.MULTILINE)
+
+def as_git(
+    name:str, # path of the file
+    versions:list # paths of files that hold the old one and the new one; neither: it is not merged
+)->str:
+    "What `git diff` prints"
+    if not versions: return f'* Unmerged path {name}'
+    changes, equal = changes_between(*(list(show_lines(read_file(path) if os.path.isfile(path) else [])) for path in versions))
+    text = '\n'.join(as_text(name, changes, equal, 1150, 20))
+    return f'diff --git a/{name} b/{name}\n{coloured(text) if wants_colours() else text}'
+
 # %% ../nbs/17_diff.ipynb #33e337a9
 def git(
     *arguments, # of git
@@ -189,7 +238,8 @@ def git(
     "Run git"
     try: done = subprocess.run(['git', *arguments], cwd=folder, capture_output=True)
     except OSError as error: raise ValueError(f'git: {error.strerror}') from error
-    if done.returncode: raise ValueError(done.stderr.decode('utf-8', 'replace').strip().partition('\n')[0])
+    said = done.stderr.decode('utf-8', 'replace').strip().partition('\n')[0]
+    if done.returncode: raise ValueError(said.removeprefix('fatal: '))
     return done.stdout
 
 def lines_at(
@@ -219,7 +269,11 @@ def diff_command(
     parser.add_argument('--format', choices=('text', 'github'), default='text',
         help='github: Markdown for a job summary or a comment')
     parser.add_argument('--exit-code', action='store_true', help='exit with 1 if something changed')
+    parser.add_argument('--git', action='store_true', help=argparse.SUPPRESS) # with a path and two files
     options = parser.parse_args(argv)
+    if options.git:
+        print(as_git(options.commit[0], options.commit[1:7:3]))
+        return 0
     commits = '..'.join(options.commit).split('..') if options.commit else []
     if len(commits) > 2: parser.error('at most two commits')
     old, new, path = commits[0] if commits else 'HEAD', ''.join(commits[1:]), Path(options.file or default_file())

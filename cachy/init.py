@@ -51,8 +51,11 @@ def add_attributes(
 
 def driver_settings()->dict: # value by name of a setting
     "How git shows recordings as text"
-    show = f'{shlex.quote(sys.executable)} -m cachy show --git "$1"'
-    return {'diff.cachy.textconv': f'f() {{ {show} 2>/dev/null || cat "$1"; }}; f', 'diff.cachy.xfuncname': '^([A-Z]+ [^ ]+/.*)$'}
+    code = 'import sys; sys.path = [path for path in sys.path if path]; from cachy.cli import main; sys.exit(main())'
+    cachy, plain = f'{shlex.quote(sys.executable)} -c "{code}"', 'git diff --no-index --no-ext-diff -- "$2" "$5"'
+    return {'diff.cachy.textconv': f'f() {{ {cachy} show --git "$1" 2>/dev/null || cat "$1"; }}; f',
+        'diff.cachy.command': f'f() {{ {cachy} diff --git -- "$@" 2>/dev/null || {plain} || true; }}; f',
+        'diff.cachy.xfuncname': '^([A-Z]+ [^ ]+/.*)$'}
 
 def set_driver(
     top:Path # of the working tree

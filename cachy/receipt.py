@@ -13,6 +13,7 @@ import base64
 import importlib
 import json
 import math
+import os
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ from .file import Recording, Recordings, read_fields, read_line
 from .providers import temperature_field, usage_fields, usage_holders
 from .request import Call, model_of
 from .secrets import shown_url
+from .terminal import command_parser, complain, default_file, plural
 
 # %% ../nbs/19_receipt.ipynb #32a351d0
 most_calls, most_call_bytes = 1000, 16_000_000 # that a session remembers
@@ -382,13 +384,17 @@ class Receipt:
             for row in self.with_sums()]
         columns = [column for column in zip(names, *lines, strict=True) if any(column[1:])]
         return [list(line) for line in zip(*columns, strict=True)]
-    def __repr__(self):
+    def text(self,
+        gap:str='  ' # between columns
+    )->str: # lines
+        "The table for a terminal"
         if not self.rows: return 'nothing was replayed or recorded'
         table = self.table()
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         pad = lambda text, i: text.ljust(widths[i]) if i < 2 else text.rjust(widths[i])
-        lines = ['  '.join(pad(text, i) for i, text in enumerate(line)).rstrip() for line in table]
+        lines = [gap.join(pad(text, i) for i, text in enumerate(line)).rstrip() for line in table]
         return '\n'.join([*lines, *[self.note()] * bool(self.note())])
+    def __repr__(self): return self.text()
     def _repr_html_(self):
         from html import escape
         if not self.rows: return escape(repr(self))
@@ -482,34 +488,102 @@ def repeat_line(
 how_to_ask_again = 'with cachy.sample(n):', 'asks for other answers' # a line of code, and what it does
 
 # %% ../nbs/19_receipt.ipynb #e6631dc6
+def read_stored(
+    line:bytes # of the file
+)->tuple: # key; and `Answered` and the bytes of the line
+    "What `line` tells, and how much it takes; raises `ValueError` where it is no recording"
+    key, answered = read_answered(line)
+    return key, (answered, len(line))
+
+def all_stored(
+    path # of a file of recordings
+)->list: # of pairs: `Answered`, and the bytes of its line
+    "All recordings that count in a file; raises `OSError` where it cannot be read"
+    open(path, 'rb').close()
+    file = Recordings(path)
+    keys = [*file.index, *file.older] if len(file) else []
+    return [stored for key in keys if (stored := file.find(key, read_stored))]
+
 def file_receipt(
     path # of a file of recordings
 )->Receipt:
     "The receipt for all recordings that count in a file; raises `OSError` where it cannot be read"
-    open(path, 'rb').close()
-    file = Recordings(path)
-    keys = [*file.index, *file.older] if len(file) else []
-    return receipt_of(('recorded', answered, 1) for key in keys if (answered := file.find(key, read_answered)))
+    return receipt_of(('recorded', answered, 1) for answered, _ in all_stored(path))
+
+# %% ../nbs/19_receipt.ipynb #6dbed274
+def host_of(
+    answered:Answered
+)->str:
+    "Who was asked"
+    return re.sub(r'^\w+://', '', answered.url).partition('/')[0] or 'no host'
+
+def days_of(
+    stored:list # of pairs: `Answered`, and the bytes of its line
+)->list: # of texts such as '2026-11-24', in order
+    "On which days something was recorded, in UTC, as far as that is known"
+    return sorted({f'{answered.at:%Y-%m-%d}' for answered, _ in stored if answered.at})
+
+def storage_table(
+    stored:list, # of pairs: `Answered`, and the bytes of its line
+    room:int=41 # characters for names
+)->list: # of lines
+    "How many recordings and bytes there are, and of which days, by host and model"
+    hosts:dict = {}
+    for answered, size in stored:
+        models = hosts.setdefault(host_of(answered), {})
+        models.setdefault(answered.model or '?', []).append((answered, size))
+    short = lambda name: name if len(name) <= room else name[:room - 1] + '…'
+    rows = [('stored', 'recordings', 'bytes', 'last recorded')]
+    for host in sorted(hosts):
+        rows.append((short(host), '', '', ''))
+        for model, pairs in sorted(hosts[host].items()):
+            size = sum(size for _, size in pairs)
+            rows.append((short(f'  {model}'), f'{len(pairs):,}', f'{size:,}', ''.join(days_of(pairs)[-1:])))
+    wide = max(len(row[0]) for row in rows)
+    return [f'{name:{wide}}{count:>12}{size:>12}  {day}'.rstrip() for name, count, size, day in rows]
+
+def narrow_text(
+    receipt:Receipt,
+    width:int=80 # characters of a terminal
+)->str: # lines
+    "`receipt` in lines that fit, if need be with less room between the columns, and with names cut short"
+    wide = lambda text: max(map(len, text.splitlines()))
+    if wide(text := repr(receipt)) <= width or wide(text := receipt.text(' ')) <= width: return text
+    room = max(10, max(len(row.model) for row in receipt.rows) - wide(text) + width)
+    cut = lambda row: row._replace(model=row.model if len(row.model) <= room else row.model[:room - 1] + '…')
+    return Receipt([*map(cut, receipt.rows)]).text(' ')
+
+def storage_note(
+    lines:int, # of the file, without blank ones
+    size:int, # bytes of the file
+    stored:list # of pairs: `Answered`, and the bytes of its line
+)->list: # of lines
+    "How large the file is, how old, and whether something in it counts no more"
+    days, rest = days_of(stored), lines - len(stored)
+    when = f', recorded {days[0]}' + f' to {days[-1]}, on {len(days)} days' * (len(days) > 1) if days else ''
+    what = 'of these counts no more or is damaged' if rest == 1 else 'of these count no more or are damaged'
+    note = f'{plural(rest, "line")} {what}: `cachy tidy`'
+    return [f'{plural(size, "byte")} in {plural(lines, "line")}{when}', *[note] * bool(rest)]
 
 # %% ../nbs/19_receipt.ipynb #01e83062
 def stats_command(
     argv:list # of texts: paths of files; none: `cachy.jsonl` of the project
 )->int: # exit status: 0, 2 where a file cannot be read
-    "Print the receipt of each file"
-    import argparse
-    import os
-    import sys
-
-    from cachy.file import find_folder
-    parser = argparse.ArgumentParser('cachy stats',
-        description='Show what the recordings of a file took: calls, seconds, tokens, money.')
-    parser.add_argument('file', nargs='*', help='file of recordings (default: cachy.jsonl of the project)')
+    "Print the receipt of each file, and what is stored in it"
+    parser = command_parser('stats', """Show what the recordings of a file took to record (seconds, tokens, money), and
+        what is stored (recordings, bytes, days, by host and model).""", """
+        cachy stats                    the cachy.jsonl of the project
+        cachy stats nbs/cachy.jsonl""")
+    parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
     status = 0
-    for path in parser.parse_args(argv).file or [os.path.relpath(find_folder()/'cachy.jsonl')]:
-        try: receipt = file_receipt(path)
-        except OSError as error:
-            print(f'{path}: {error.strerror}', file=sys.stderr)
-            status = 2
-            continue
-        print(f'{path}: {receipt.recorded.calls} recordings, {show_row(receipt.recorded)}', receipt, sep='\n')
+    for path in parser.parse_args(argv).file or [default_file()]:
+        try:
+            stored, size = all_stored(path), os.path.getsize(path)
+            with open(path, 'rb') as file: lines = sum(bool(line.strip()) for line in file)
+        except OSError as error: status = complain(f'{path}: {error.strerror}')
+        else:
+            receipt = receipt_of(('recorded', answered, 1) for answered, _ in stored)
+            print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}')
+            print(narrow_text(receipt))
+            for text in ('', *storage_table(stored), '', *storage_note(lines, size, stored)): print(text)
     return status

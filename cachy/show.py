@@ -578,7 +578,8 @@ def show_command(
     parser = command_parser('show', 'Show recordings as text for people: what was asked, and what was answered.', """
         cachy show                       all of the project's cachy.jsonl
         cachy show nbs/cachy.jsonl cats  what holds the text 'cats'
-        cachy show 5f2b0c9d              the recording of a key, by its start""")
+        cachy show 5f2b0c9d              the recording of a key, by its start""",
+        '0 done, 1 if no recording holds the text, 2 if the file cannot be read')
     parser.add_argument('what', nargs='*', metavar='FILE | TEXT',
         help='a file (default: cachy.jsonl of the project), and a text or key to look for')
     parser.add_argument('--git', action='store_true', help='as `git diff` compares it: sorted, without keys')

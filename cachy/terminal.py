@@ -23,7 +23,7 @@ def command_parser(
     statuses:str='0 done, 2 if the file cannot be read' # what the exit status means
 )->argparse.ArgumentParser:
     "A parser whose help ends with `examples`"
-    wrapped = lambda text: textwrap.fill(' '.join(text.split()), 78)
+    wrapped = lambda text: textwrap.fill(' '.join(text.split()), 78, break_on_hyphens=False)
     epilog = f"examples:\n{textwrap.indent(textwrap.dedent(examples).strip(), '  ')}\n\n{wrapped(f'exit status: {statuses}')}"
     parser = argparse.ArgumentParser(f'cachy {name}', description=wrapped(description), epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)

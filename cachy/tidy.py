@@ -113,7 +113,7 @@ def report(
     damaged = sum(not key_of(line) for line in before)
     former = len(before) - damaged - len({key_of(line) for line in before} - {''})
     gone = len(before) - damaged - former - len(after)
-    parts = ((former, 'that count no more'), (damaged, 'damaged or blank'), (gone, 'of recordings that went'))
+    parts = ((former, 'that count no more'), (damaged, 'damaged or blank'), (gone, 'that nothing used'))
     why = ', '.join(f'{count:,} {what}' for count, what in parts if count)
     if before == after: return f'{path}: tidy, {plural(len(after), "line")}.'
     becomes = 'would become' if dry_run else '->'
@@ -232,14 +232,15 @@ def tidy_command(
 )->int: # exit status
     "Tidy files"
     parser = command_parser('tidy', """One line a key: damaged and blank lines go, and lines that count no more.
-        All others stay as they are. With --run, recordings that the commands do not use go too. They run
-        without calls; what only skipped cells or deselected tests use is listed with the rest.""", """
+        All others stay as they are. With --run, recordings that the commands do not use go, too. The commands
+        replay, and call nobody. What only skipped cells or deselected tests use is not used: --dry-run lists
+        what would go.""", """
         cachy tidy                             the cachy.jsonl of the project
         cachy tidy --check                     for CI: is it tidy?
         cachy tidy --run nbdev-test --dry-run  list what the notebooks do not use
         cachy tidy --run nbdev-test --run 'pytest -q'""",
         """0 done, 1 with --check if there is something to tidy, 2 if a file cannot be changed or nothing of it
-        was used; that of a command of --run which failed: then nothing is changed""")
+        was used. If a command of --run fails, its status; then nothing is changed""")
     parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')
     parser.add_argument('--run', action='append', default=[], metavar='COMMAND',
         help='drop what this command does not use; may be given several times')

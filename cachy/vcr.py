@@ -30,6 +30,7 @@ from .providers import doms, needed_headers
 from .reads import is_read
 from .request import Call, is_cached
 from .secrets import shown_url
+from .terminal import command_parser
 
 # %% ../nbs/17_import.ipynb #9e2a66ba
 def make_loader():
@@ -269,9 +270,12 @@ def cassettes_in(
 
 def make_parser()->argparse.ArgumentParser:
     "What `cachy import` takes"
-    parser = argparse.ArgumentParser('cachy import', description='Make recordings of cassettes, and name what cannot become one.')
+    parser = command_parser('import', 'Make recordings of cassettes, and name what cannot become one.', """
+        cachy import vcr tests/cassettes
+        cachy import vcr tests/cassettes --doms llm.example.com --errors 400""",
+        '0 done, 1 if something was no cassette, 2 if the file cannot be written')
     parser.add_argument('kind', choices=['vcr'], help='what recorded them: vcrpy or pytest-recording')
-    parser.add_argument('path', nargs='+', type=Path, help='cassettes, or folders of cassettes')
+    parser.add_argument('path', nargs='+', type=Path, metavar='PATH', help='cassettes, or folders of cassettes')
     parser.add_argument('--to', metavar='FOLDER', help='folder of cachy.jsonl (default: that of the project)')
     more = dict(action='append', default=[])
     parser.add_argument('--doms', **more, metavar='HOST', help='a host to take beside those that are cached anyway')

@@ -2,6 +2,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -133,20 +134,20 @@ edited = chat('Summarise chapter 80 in two short sentences.', 'Chapter 80 is sho
 def test_a_changed_prompt_reads_well(repo, after, capsys):
     commit(repo, *many)
     (repo/'cachy.jsonl').write_bytes(b''.join(after))
-    diff = git(repo, 'diff')
-    assert len(diff) <= 1400 and len(diff.splitlines()) <= 25 and max(map(len, diff.splitlines())) <= 100, diff
+    diff, in_log = git(repo, 'diff'), git(repo, 'diff', '--no-ext-diff') # the same conversion as `git log -p` and `git show`
+    for text in (diff, in_log): assert len(text) <= 1400 and len(text.splitlines()) <= 25 and max(map(len, text.splitlines())) <= 100, text
     assert main(['diff', '--format', 'github', '--exit-code']) == 1
     comment = capsys.readouterr().out
     assert len(comment) <= 1000
-    for text in (diff, comment):
+    for text in (diff, in_log, comment):
         for part in ('+  user: Summarise chapter 80 in two short sentences.', '+  -> Chapter 80 is short. Nobody dies.', 'Summarise chapter 80 in two sentences.', 'In chapter 80 much happens.'): assert part in text, text
 
 def test_git_diff_without_cachy(repo, monkeypatch):
     commit(repo, *many[:3])
     (repo/'cachy.jsonl').write_bytes(b''.join(many[:2]))
     monkeypatch.setenv('PYTHONPATH', '')
-    git(repo, 'config', 'diff.cachy.textconv', git(repo, 'config', 'diff.cachy.textconv').strip().replace(sys.executable, '/no/such/python'))
-    assert '-' + many[2].decode() in git(repo, 'diff')
+    for name in ('diff.cachy.textconv', 'diff.cachy.command'): git(repo, 'config', name, git(repo, 'config', name).strip().replace(sys.executable, '/no/such/python'))
+    assert '-' + many[2].decode() in git(repo, 'diff') and '-' + many[2].decode() in git(repo, 'diff', '--no-ext-diff')
 
 def test_order_ids_and_times_are_no_difference(repo):
     commit(repo, *many[:20])
@@ -197,3 +198,66 @@ def test_a_large_diff_fits_into_a_comment(repo):
     (repo/'cachy.jsonl').write_bytes(b''.join(chat(f'Question {n}? ' + 'word ' * 300, 'an answer ' * 500) for n in range(400)))
     comment = diffed('--format', 'github')[1]
     assert 40_000 < len(comment) <= 60_000 and '400 new, 3 gone' in comment.split('\n')[0] and comment.rstrip().endswith('recordings more') and comment.count('<details>') == comment.count('</details>')
+
+def test_git_diff_wherever_the_file_is(repo):
+    "Below a folder with a blank, new, gone, moved, staged, in colours; and hunks can still be chosen one by one"
+    (repo/'my notes').mkdir()
+    path, name = repo/'my notes'/'cachy.jsonl', 'my notes/cachy.jsonl'
+    commit(repo, *many[:3], name=name)
+    path.write_bytes(b''.join(many[:2] + [edited]))
+    for folder, more in ((repo, []), (path.parent, []), (path.parent, ['cachy.jsonl']), (repo, ['HEAD'])):
+        assert f'diff --git a/{name} b/{name}\n' in git(folder, 'diff', *more) and f'{name}: 1 question changed, 2 equal\n' in git(folder, 'diff', *more)
+    assert '\x1b[32m+  user: Summarise chapter 80' in git(repo, '-c', 'color.diff=always', 'diff') and '\x1b' not in git(repo, '-c', 'color.diff=never', 'diff')
+    assert 'cachy.jsonl | 2 +-' in git(repo, 'diff', '--stat') and git(repo, 'diff', '--name-only', '-z') == name + '\0'
+    assert '+  user: Summarise chapter 80' in git(repo, 'diff', '--no-ext-diff')
+    git(repo, 'add', '-A')
+    assert '1 question changed, 2 equal' in git(repo, 'diff', '--cached')
+    git(repo, 'commit', '-qm', 'x')
+    assert '+  user: Summarise chapter 80' in git(repo, 'show') and '+  user: Summarise chapter 80' in git(repo, 'log', '-p', '-1')
+    git(repo, 'mv', name, 'cachy.jsonl')
+    assert '3 equal' in git(repo, 'diff', '--cached', '-M')
+    git(repo, 'rm', '-qf', '--cached', 'cachy.jsonl')
+    assert '3 gone, 0 equal' in git(repo, 'diff', '--cached', 'HEAD')
+    git(repo, 'reset', '-q', '--hard')
+    path.write_bytes(b''.join(many[:4]))
+    done = subprocess.run(['git', 'add', '-p'], cwd=repo, input='y\n', capture_output=True, text=True)
+    assert done.returncode == 0 and git(repo, 'diff') == ''
+    assert git(repo, 'show', ':' + name).encode() == b''.join(many[:4])
+
+@pytest.mark.parametrize('size', [1, 5, 50, 500])
+def test_a_diff_of_long_texts_is_short(repo, size, capsys):
+    "The beginning of what changed, in the question and in the answer"
+    lines = [chat(f'Please read this, number {n}.\n' + 'A sentence of the article that is to be read. ' * size, f'It says {n}. ' + 'And this is what it says, in other words. ' * size) for n in range(20)]
+    commit(repo, *lines)
+    new = chat('Please read this twice, number 7.\n' + 'A sentence of the article that is to be read. ' * size, 'It says seven. ' + 'And this is what it says, in quite other words. ' * size)
+    for after in (lines + [new], lines[:7] + lines[8:] + [new]):
+        (repo/'cachy.jsonl').write_bytes(b''.join(after))
+        diff = git(repo, 'diff')
+        assert main(['diff', '--format', 'github']) == 0
+        comment = capsys.readouterr().out
+        assert len(diff) <= 1400 and len(diff.splitlines()) <= 25 and len(comment) <= 1000, (diff, comment)
+        for text in (diff, comment):
+            for part in ('+  user: Please read this twice, number 7.', '-  user: Please read this, number 7.', '+  -> It says seven.', '-  -> It says 7.'): assert part in text, text
+
+def test_workflows_of_the_docs():
+    "They are YAML, and the shell understands their steps"
+    yaml = pytest.importorskip('yaml')
+    cells = json.loads((root/'nbs'/'23_file_in_git.ipynb').read_text(encoding='utf-8'))['cells']
+    blocks = [yaml.safe_load(block) for cell in cells if cell['cell_type'] == 'markdown' for block in re.findall(r'```yaml\n(.*?)```', ''.join(cell['source']), re.DOTALL)]
+    workflows = [block for block in blocks if 'jobs' in block]
+    steps = [step for workflow in workflows for job in workflow['jobs'].values() for step in job['steps']]
+    assert len(workflows) == 2 and all(workflow['permissions'] and (True in workflow) for workflow in workflows) # YAML 1.1 reads `on` as true
+    for step in steps:
+        if 'run' in step: subprocess.run(['sh', '-n', '-c', step['run']], check=True)
+    hooks = yaml.safe_load((root/'.pre-commit-hooks.yaml').read_text())
+    used = [hook['id'] for block in blocks for repository in block.get('repos', []) for hook in repository['hooks']]
+    assert used and {*used} <= {hook['id'] for hook in hooks}
+    for hook in hooks:
+        with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as end: main([*hook['entry'].split()[1:], '--help'])
+        assert end.value.code == 0 and re.search(hook['files'], 'nbs/cachy.jsonl') and not re.search(hook['files'], 'nbs/mycachy.jsonl')
+
+def test_a_diff_runs_no_code_of_the_working_tree(repo):
+    commit(repo, *many[:3])
+    for name in ('cachy', 'json', 'argparse', 'os'): (repo/f'{name}.py').write_text(f'open("ran", "w")\nraise SystemExit("{name}")\n')
+    (repo/'cachy.jsonl').write_bytes(b''.join(many[:2]))
+    assert '2 equal' in git(repo, 'diff') and '-  user: Summarise chapter 2' in git(repo, 'diff', '--no-ext-diff') and not (repo/'ran').exists()
