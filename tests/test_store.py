@@ -270,6 +270,27 @@ def test_miss_says_that_the_store_was_away(machine):
     with pytest.raises(CachyMiss) as miss: machine('one', '', mode='replay').ask()
     assert 'the store' not in str(miss.value)
 
+@kinds
+def test_store_at_a_cached_host(server, machine, caplog):
+    "What the store does on the network is no call of the program: it is neither recorded nor refused"
+    hosts = dict(doms=('127.0.0.1', f'127.0.0.1:{server.port}'))
+    answer = machine('one', server.url(), **hosts).ask()[0]
+    store_module.store_at.cache_clear() # and with it the connection
+    assert machine('two', server.url(), mode='replay', **hosts).ask() == (answer, 0)
+    with pytest.raises(CachyMiss, match='which has none either'): machine('three', server.url(), mode='replay', **hosts).ask('never asked')
+    assert [line for line in warnings(caplog) if 'past the cache' in line] == []
+
+@pytest.mark.parametrize('mode', ['auto', 'replay', 'record'])
+def test_store_that_calls_over_http(machine, stand_in, mode):
+    shelf = Shelf()
+    class Remote:
+        def get(self, key): return httpx.get(stand_in.url + '/v1/models') and shelf.get(key)
+        def put(self, key, line): httpx.get(stand_in.url + '/v1/models') and shelf.put(key, line)
+    machine('one', Remote()).ask()
+    two = machine('two', Remote(), mode=mode)
+    two.ask()
+    assert len(recordings(two.folder)) == 1 == sum(two.session.counts.values())
+
 @pytest.mark.parametrize('error', [RuntimeError('x'), MemoryError(), OSError(), RecursionError(), TimeoutError()])
 def test_whatever_it_raises(machine, caplog, error):
     class Bad:
