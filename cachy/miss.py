@@ -393,12 +393,13 @@ def explain(
         new = asked(call, body, secrets)
         request = new.request
         closest, found = find_closest(file, new, norm_pats, secrets)
-        if closest: why = [reason for find in reasons if (reason := find(found, new, call))]
+        if closest and (found or not before): why = [reason for find in reasons if (reason := find(found, new, call))]
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",
         f'the file: {file}, {len(file)} recordings', f"the mode: 'replay', which forbids calls, since {mode_reason}"]
     if store: lines.insert(2, f'the store: {store}')
-    if closest: lines.append(f"the closest: recording {closest['key']}, which differs in (recorded -> asked):")
+    how = 'differs in (recorded -> asked):' if found else 'reads the same'
+    if closest: lines.append(f"the closest: recording {closest['key']}, which {how}")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
     hints = before, *why, file_reason(file)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .file import Recording, Recordings, read_line, warn_once
+from .scope import live
 
 # %% ../nbs/16_store.ipynb #13fa2c65
 max_line = 64_000_000 # bytes; twice as much as a line with the largest answer usually takes
@@ -196,7 +197,7 @@ class Store:
         if not self or time.monotonic() < self.resting.get(verb, 0): return None
         try:
             if self.engine is None: self.engine = self.open_engine()
-            answer = getattr(self.engine, verb)(key_prefix + key, *line)
+            with live(): answer = getattr(self.engine, verb)(key_prefix + key, *line) # its own calls are none of the program
         except Unusable as error: return self.unusable(key, error)
         except Exception as error: return self.failed(verb, error)
         if verb == 'get': self.trouble = ''

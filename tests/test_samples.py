@@ -30,7 +30,8 @@ def test_samples_are_other_answers_to_the_same_question(library, stand_in, tmp_p
     assert [line.get('sample') for line in lines] == [None, 1, 2, 3, 4] and len({json.dumps(line['request']) for line in lines}) == 1
     with enable_cachy(tmp_path, **here, mode='replay'):
         assert five() == first
-        with pytest.raises(CachyMiss, match='sample 7 of this question is not recorded; 0, 1, 2, 3, 4 of the first hundred are'), cachy.sample(7): text(library, stand_in)
+        with pytest.raises(CachyMiss, match='sample 7 of this question is not recorded; 0, 1, 2, 3, 4 of the first hundred are') as miss, cachy.sample(7): text(library, stand_in)
+        assert str(miss.value).count('likely reason') == 1 and 'which reads the same' in str(miss.value) # and nothing is said of other options
 
 def test_twenty_tasks_each_with_a_sample(stand_in, tmp_path):
     async def ask(client, number):

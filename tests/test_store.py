@@ -270,6 +270,27 @@ def test_miss_says_that_the_store_was_away(machine):
     with pytest.raises(CachyMiss) as miss: machine('one', '', mode='replay').ask()
     assert 'the store' not in str(miss.value)
 
+@kinds
+def test_store_at_a_cached_host(server, machine, caplog):
+    "What the store does on the network is no call of the program: it is neither recorded nor refused"
+    hosts = dict(doms=('127.0.0.1', f'127.0.0.1:{server.port}'))
+    answer = machine('one', server.url(), **hosts).ask()[0]
+    store_module.store_at.cache_clear() # and with it the connection
+    assert machine('two', server.url(), mode='replay', **hosts).ask() == (answer, 0)
+    with pytest.raises(CachyMiss, match='which has none either'): machine('three', server.url(), mode='replay', **hosts).ask('never asked')
+    assert [line for line in warnings(caplog) if 'past the cache' in line] == []
+
+@pytest.mark.parametrize('mode', ['auto', 'replay', 'record'])
+def test_store_that_calls_over_http(machine, stand_in, mode):
+    shelf = Shelf()
+    class Remote:
+        def get(self, key): return httpx.get(stand_in.url + '/v1/models') and shelf.get(key)
+        def put(self, key, line): httpx.get(stand_in.url + '/v1/models') and shelf.put(key, line)
+    machine('one', Remote()).ask()
+    two = machine('two', Remote(), mode=mode)
+    two.ask()
+    assert len(recordings(two.folder)) == 1 == sum(two.session.counts.values())
+
 @pytest.mark.parametrize('error', [RuntimeError('x'), MemoryError(), OSError(), RecursionError(), TimeoutError()])
 def test_whatever_it_raises(machine, caplog, error):
     class Bad:
@@ -375,6 +396,49 @@ print([name for name in ("redis", "obstore", "yaml", "asyncio", "anyio") if name
 
 # Async
 
+def import_all(name): return [pytest.importorskip(module) for module in dict(google=['google.genai']).get(name, [name])]
+
+chat = dict(model='gpt-4o', messages=[dict(role='user', content='Hi')])
+
+async def with_httpx(url, stream, library=httpx):
+    async with library.AsyncClient() as client, client.stream('POST', url + '/v1/chat/completions', json=chat | dict(stream=stream)) as response:
+        return [line async for line in response.aiter_lines()]
+
+async def with_httpx2(url, stream):
+    import httpx2
+    if stream: return await with_httpx(url, stream, httpx2)
+    async with httpx2.AsyncClient() as client: return (await client.post(url + '/v1/chat/completions', json=chat)).text
+
+async def with_aiohttp(url, stream):
+    import aiohttp
+    async with aiohttp.ClientSession() as client, client.post(url + '/v1/chat/completions', json=chat | dict(stream=stream)) as response:
+        return [line async for line in response.content]
+
+async def with_openai(url, stream):
+    from openai import AsyncOpenAI
+    async with AsyncOpenAI(base_url=url + '/v1', api_key='none') as client:
+        answer = await client.chat.completions.create(**chat, stream=stream)
+        return [chunk async for chunk in answer] if stream else answer
+
+async def with_anthropic(url, stream):
+    from anthropic import AsyncAnthropic
+    async with AsyncAnthropic(base_url=url, api_key='none') as client:
+        answer = await client.messages.create(**chat, max_tokens=9, stream=stream)
+        return [event async for event in answer] if stream else answer
+
+async def with_google(url, stream):
+    from google import genai
+    models = genai.Client(api_key='none', http_options=dict(base_url=url)).aio.models
+    if not stream: return await models.generate_content(model='m', contents='Hi')
+    return [chunk async for chunk in await models.generate_content_stream(model='m', contents='Hi')]
+
+async def with_litellm(url, stream):
+    import litellm
+    answer = await litellm.acompletion('openai/gpt-4o', messages=chat['messages'], api_base=url + '/v1', api_key='none', stream=stream)
+    return [chunk async for chunk in answer] if stream else answer
+
+async_calls = {function.__name__.removeprefix('with_'): function for function in (with_httpx, with_httpx2, with_aiohttp, with_openai, with_anthropic, with_google, with_litellm)}
+
 def test_async_calls_do_not_block_their_loop(tmp_path, stand_in):
     class Slow(Shelf):
         def get(self, key):
@@ -398,6 +462,22 @@ def test_async_calls_do_not_block_their_loop(tmp_path, stand_in):
         return longest, [answer.text for answer in answers]
     with enable_cachy(tmp_path, doms=('127.0.0.1',), mode='auto', store=Slow()) as session: longest, answers = asyncio.run(main(session))
     assert longest < 0.3 and len(set(answers)) == 2 == session.counts['recorded'] == len(session.store.engine)
+
+@pytest.mark.parametrize('stream', [False, True], ids=['plain', 'stream'])
+@pytest.mark.parametrize('name', ['httpx', 'httpx2', 'aiohttp', 'openai', *['anthropic', 'google', 'litellm'] * full])
+def test_no_loop_asks_it(tmp_path, stand_in, name, stream):
+    "Whatever is called, recorded and replayed: neither verb runs in the thread of the loop"
+    import_all(name)
+    verbs = []
+    class Watched(Shelf):
+        def get(self, key): return self.asked('get') or super().get(key)
+        def put(self, key, line): self.asked('put') or self.setdefault(key, line)
+        def asked(self, verb): verbs.append((verb, asyncio._get_running_loop() is None))
+    shelf = Watched()
+    for folder, mode in (('one', 'auto'), ('two', 'auto'), ('three', 'replay'), ('three', 'record')):
+        (tmp_path/folder).mkdir(exist_ok=True)
+        with enable_cachy(tmp_path/folder, doms=('127.0.0.1',), mode=mode, store=shelf): asyncio.run(async_calls[name](stand_in.url, stream))
+    assert [verb for verb, _ in verbs] == ['get', 'put', 'get', 'get', 'put'] and all(off for _, off in verbs), verbs
 
 def test_trio(tmp_path, stand_in):
     trio = pytest.importorskip('trio', reason='trio is optional')

@@ -48,7 +48,7 @@ def main(program, folder, port, mode, out):
     spec = importlib.util.spec_from_file_location('program', program)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    cases = {name.removeprefix('case_'): run_case(case) for name, case in vars(module).items() if name.startswith('case_')}
+    cases = {name.removeprefix('case_'): run_case(case) for name, case in [*vars(module).items()] if name.startswith('case_')}
     Path(out).write_text(json.dumps(dict(cases=cases, counts=dict(session.counts), looked_up=sorted({*seen}), threads=threading.active_count())))
 
 if __name__ == '__main__':
