@@ -1,5 +1,6 @@
 "Where the pages are played: the providers' hosts lead to a stand-in on this machine, in a folder of its own, with counted ids and one time."
 import itertools
+import logging
 import os
 import tempfile
 import time
@@ -8,6 +9,8 @@ from types import SimpleNamespace
 import httpx
 
 from cachy import disable_cachy, standin
+
+def no_miss(record): return record.levelno < logging.ERROR # a page prints the miss itself
 
 class Stage:
     "A stand-in that is called in place of every provider, and an empty project to work in"
@@ -28,6 +31,7 @@ class Stage:
         os.makedirs(f'{self.folder.name}/zoo')
         os.chdir(f'{self.folder.name}/zoo')
         open('pyproject.toml', 'w').close()
+        logging.getLogger('cachy').addFilter(no_miss)
         for name in ('CI', 'CACHY_MODE', 'CACHY_STORE'): os.environ.pop(name, None)
         os.environ['OPENAI_API_KEY'] = 'sk-not-a-real-key'
     def lead(self, request):
@@ -43,6 +47,7 @@ class Stage:
         disable_cachy()
         httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request = self.plain
         standin.new_id, standin.time = self.made
+        logging.getLogger('cachy').removeFilter(no_miss)
         os.chdir(self.home)
         self.stand_in.stop()
         self.folder.cleanup()
