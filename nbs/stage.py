@@ -2,15 +2,34 @@
 import itertools
 import logging
 import os
+import re
+import shlex
+import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 
+import cachy
 from cachy import disable_cachy, standin
 
 def no_miss(record): return record.levelno < logging.ERROR # a page prints the miss itself
+
+def lead(
+    port:int # of the stand-in
+):
+    "Lead what `httpx` sends to any host to `port` on this machine, in this process; gives the function that ends it"
+    plain = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
+    def led(request):
+        url = request.url.copy_with(scheme='http', host='127.0.0.1', port=port)
+        return httpx.Request(request.method, url, headers=request.headers.raw, stream=request.stream, extensions=request.extensions)
+    httpx.HTTPTransport.handle_request = lambda transport, request: plain[0](transport, led(request))
+    httpx.AsyncHTTPTransport.handle_async_request = lambda transport, request: plain[1](transport, led(request))
+    def end(): httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request = plain
+    return end
 
 class Stage:
     "A stand-in that is called in place of every provider, and an empty project to work in"
@@ -19,25 +38,36 @@ class Stage:
         event_delay:float=0. # seconds before each event of a stream
     ):
         self.home, self.folder, self.before = os.getcwd(), tempfile.TemporaryDirectory(), dict(os.environ)
-        self.plain = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
         self.made = standin.new_id, standin.time
         count = itertools.count(1)
         standin.new_id = lambda prefix: f'{prefix}{next(count):04}'
         standin.time = SimpleNamespace(time=lambda: 1767225600, sleep=time.sleep) # the first second of 2026
         self.stand_in = standin.StandIn(delay, event_delay).start()
-        handle, handle_async = self.plain
-        httpx.HTTPTransport.handle_request = lambda transport, request: handle(transport, self.lead(request))
-        httpx.AsyncHTTPTransport.handle_async_request = lambda transport, request: handle_async(transport, self.lead(request))
+        self.end = lead(self.stand_in.server.server_port)
         os.makedirs(f'{self.folder.name}/zoo')
         os.chdir(f'{self.folder.name}/zoo')
         open('pyproject.toml', 'w').close()
         logging.getLogger('cachy').addFilter(no_miss)
         for name in ('CI', 'CACHY_MODE', 'CACHY_STORE'): os.environ.pop(name, None)
         os.environ['OPENAI_API_KEY'] = 'sk-not-a-real-key'
-    def lead(self, request):
-        "`request`, but to the stand-in"
-        url = request.url.copy_with(scheme='http', host='127.0.0.1', port=self.stand_in.server.server_port)
-        return httpx.Request(request.method, url, headers=request.headers.raw, stream=request.stream, extensions=request.extensions)
+        self.env = os.environ
+    def run(self,
+        command:str, # such as 'pytest --cachy=replay'
+        live:bool=False, # whether it may call the stand-in
+        **env # variables of the environment, besides
+    ):
+        "Show what `command` prints, in a process of its own, without seconds"
+        name, *rest = shlex.split(command)
+        start = f'import stage; stage.lead({self.stand_in.server.server_port})' if live else 'pass'
+        what = f"run_path({rest[0]!r}" if name == 'python' else f"run_module({name!r}"
+        argv = rest if name == 'python' else [name, *rest]
+        code = f"{start}; import sys, runpy; sys.argv = {argv!r}; runpy.{what}, run_name='__main__')"
+        path = os.pathsep.join([self.home, str(Path(cachy.__file__).parent.parent)])
+        plain = dict(os.environ, PYTHONPATH=path, COLUMNS='100', NO_COLOR='1', PYTHONDONTWRITEBYTECODE='1', **env)
+        done = subprocess.run([sys.executable, '-c', code], env=plain, capture_output=True, text=True, timeout=60)
+        shown = re.sub(r' in \d+\.\d+s', '', done.stdout + done.stderr).rstrip()
+        print('$ ' + ' '.join([*(f'{name}={value}' for name, value in env.items()), command]), shown, sep='\n', end='\n' if shown else '')
+        if done.returncode: print(f'(exit status {done.returncode})')
     @property
     def calls(self)->int:
         "How many calls left the program"
@@ -45,7 +75,7 @@ class Stage:
     def close(self):
         "Put everything back"
         disable_cachy()
-        httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request = self.plain
+        self.end()
         standin.new_id, standin.time = self.made
         logging.getLogger('cachy').removeFilter(no_miss)
         os.chdir(self.home)
