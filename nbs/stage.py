@@ -16,7 +16,10 @@ import httpx
 import cachy
 from cachy import disable_cachy, standin
 
-def no_miss(record): return record.levelno < logging.ERROR # a page prints the miss itself
+class Warnings(logging.Handler):
+    "Print warnings; a miss is an error, which a page prints itself"
+    def emit(self, record):
+        if record.levelno == logging.WARNING: print(record.getMessage())
 
 def lead(
     port:int # of the stand-in
@@ -47,7 +50,9 @@ class Stage:
         os.makedirs(f'{self.folder.name}/zoo')
         os.chdir(f'{self.folder.name}/zoo')
         open('pyproject.toml', 'w').close()
-        logging.getLogger('cachy').addFilter(no_miss)
+        self.handler, log = Warnings(), logging.getLogger('cachy')
+        log.addHandler(self.handler)
+        log.propagate = False
         for name in ('CI', 'CACHY_MODE', 'CACHY_STORE'): os.environ.pop(name, None)
         os.environ['OPENAI_API_KEY'] = 'sk-not-a-real-key'
         self.env = os.environ
@@ -64,8 +69,10 @@ class Stage:
         code = f"{start}; import sys, runpy; sys.argv = {argv!r}; runpy.{what}, run_name='__main__')"
         path = os.pathsep.join([self.home, str(Path(cachy.__file__).parent.parent)])
         plain = dict(os.environ, PYTHONPATH=path, COLUMNS='100', NO_COLOR='1', PYTHONDONTWRITEBYTECODE='1', **env)
+        plain['PYTEST_ADDOPTS'] = '-p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning' # stage has imported cachy
         done = subprocess.run([sys.executable, '-c', code], env=plain, capture_output=True, text=True, timeout=60)
-        shown = re.sub(r' in \d+\.\d+s', '', done.stdout + done.stderr).rstrip()
+        shown = (done.stdout + done.stderr).replace(f'{Path.cwd()}{os.sep}', '').rstrip()
+        shown = re.sub(r' in \d+\.\d+s|(?<=core\.py):\d+|(?<=saved|spent) \d+\.\d s,', '', shown)
         print('$ ' + ' '.join([*(f'{name}={value}' for name, value in env.items()), command]), shown, sep='\n', end='\n' if shown else '')
         if done.returncode: print(f'(exit status {done.returncode})')
     @property
@@ -77,7 +84,8 @@ class Stage:
         disable_cachy()
         self.end()
         standin.new_id, standin.time = self.made
-        logging.getLogger('cachy').removeFilter(no_miss)
+        logging.getLogger('cachy').removeHandler(self.handler)
+        logging.getLogger('cachy').propagate = True
         os.chdir(self.home)
         self.stand_in.stop()
         self.folder.cleanup()
