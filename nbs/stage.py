@@ -69,7 +69,8 @@ class Stage:
         code = f"{start}; import sys, runpy; sys.argv = {argv!r}; runpy.{what}, run_name='__main__')"
         path = os.pathsep.join([self.home, str(Path(cachy.__file__).parent.parent)])
         plain = dict(os.environ, PYTHONPATH=path, COLUMNS='100', NO_COLOR='1', PYTHONDONTWRITEBYTECODE='1', **env)
-        plain['PYTEST_ADDOPTS'] = '-p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning' # stage has imported cachy
+        plain['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1' # other plugins take seconds to load
+        plain['PYTEST_ADDOPTS'] = '-p no:cacheprovider -p cachy.pytest_plugin -W ignore::pytest.PytestAssertRewriteWarning'
         done = subprocess.run([sys.executable, '-c', code], env=plain, capture_output=True, text=True, timeout=60)
         shown = (done.stdout + done.stderr).replace(f'{Path.cwd()}{os.sep}', '').rstrip()
         shown = re.sub(r' in \d+\.\d+s|(?<=core\.py):\d+|(?<=saved|spent) \d+\.\d s,', '', shown)
