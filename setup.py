@@ -8,13 +8,14 @@ config = ConfigParser(delimiters=['='], interpolation=None)
 config.read('settings.ini', encoding='utf-8')
 settings = config['DEFAULT']
 version = re.search(r"__version__ = ['\"]([^'\"]+)", Path(settings['lib_path'], '__init__.py').read_text(encoding='utf-8'))[1]
+readme = Path('README.md').read_text(encoding='utf-8')
 statuses = ['1 - Planning', '2 - Pre-Alpha', '3 - Alpha', '4 - Beta', '5 - Production/Stable']
 minor = int(settings['min_python'].split('.')[1])
 
 setup(
     version=version, description=settings['description'], keywords=settings['keywords'],
     author=settings['author'], license_expression=settings['license'],
-    long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
+    long_description=readme.replace('](nbs/', '](https://github.com/AnswerDotAI/cachy/blob/main/nbs/'), long_description_content_type='text/markdown',
     packages=find_packages(include=[settings['lib_path'] + '*']), package_data={settings['lib_path']: ['py.typed']},
     python_requires='>=' + settings['min_python'],
     install_requires=settings['requirements'].split(),

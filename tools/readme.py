@@ -1,5 +1,6 @@
 "Write README.md from nbs/index.ipynb: `python tools/readme.py`. Only what is run and saved in the notebook gets there."
 import json
+import re
 from pathlib import Path
 
 root = Path(__file__).parent.parent
@@ -12,7 +13,7 @@ def cell_to_markdown(cell):
     "A cell as it stands in the README; empty where it is hidden"
     source = ''.join(cell['source'])
     if source.startswith('#| hide'): return ''
-    if cell['cell_type'] == 'markdown': return source.removeprefix('#| export\n')
+    if cell['cell_type'] == 'markdown': return re.sub(r'\]\((\w+\.ipynb)', r'](nbs/\1', source.removeprefix('#| export\n'))
     shown = ''.join(text_of(output) for output in cell['outputs']).rstrip('\n')
     return f'```python\n{source}\n```' + (f'\n\n```text\n{shown}\n```' if shown else '')
 

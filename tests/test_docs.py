@@ -1,0 +1,105 @@
+"The pages: each is in the sidebar, every link holds, every file that the site names exists, and the README stays short."
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import root
+
+nbs = root/'nbs'
+notebooks = sorted(nbs.glob('*.ipynb'))
+repository, site = 'https://github.com/AnswerDotAI/cachy', 'https://AnswerDotAI.github.io/cachy'
+
+def prose(path):
+    "The text of a notebook's markdown cells, or of a Markdown file"
+    text = path.read_text(encoding='utf-8')
+    if path.suffix != '.ipynb': return text
+    return '\n\n'.join(''.join(cell['source']) for cell in json.loads(text)['cells'] if cell['cell_type'] == 'markdown')
+
+def no_code(text): return re.sub(r'`[^`\n]*`', '', re.sub(r'```.*?```', '', text, flags=re.DOTALL))
+
+def anchor(heading):
+    "How GitHub, Jupyter and Quarto name a heading in a link, as far as they agree"
+    return re.sub(r'[^\w -]', '', heading.lower()).strip().replace(' ', '-')
+
+def anchors(path): return {anchor(heading) for heading in re.findall(r'^#+ (.*)$', re.sub(r'```.*?```', '', prose(path), flags=re.DOTALL), re.MULTILINE)}
+
+def page(name):
+    "The notebook that becomes the page `name`"
+    return next((path for path in notebooks if re.sub(r'^\d+[a-z]?_', '', path.stem) == name), nbs/f'{name}.ipynb')
+
+def target(link, source):
+    "The file in this repository that `link` leads to, if it is one"
+    link = re.sub(rf'^{repository}/(?:blob|tree)/main/', f'{root}/', link)
+    if match := re.fullmatch(rf'{site}/(\w*)(?:\.html)?(?:\.md)?/?', link): return page(match[1] or 'index')
+    return None if '://' in link or link.startswith('mailto:') else source.parent/link
+
+sources = [*notebooks, root/'README.md', *sorted(root.glob('*.md')), root/'examples'/'README.md']
+
+@pytest.mark.parametrize('source', dict.fromkeys(sources), ids=lambda path: path.name)
+def test_links_hold(source):
+    broken = []
+    for link in re.findall(r'\]\(([^)\s]+)\)', no_code(prose(source))):
+        name, _, place = link.partition('#')
+        path = target(name, source) if name else source
+        if path and (not path.exists() or (place and place not in anchors(path))): broken.append(link)
+    assert not broken
+
+def test_every_page_is_in_the_sidebar():
+    named = re.findall(r'^\s*- (\S+\.ipynb)$', (nbs/'sidebar.yml').read_text(encoding='utf-8'), re.MULTILINE)
+    assert sorted(named) == [path.name for path in notebooks]
+
+def test_pages_have_names_of_their_own():
+    "The site leaves the number out"
+    names = [re.sub(r'^\d+[a-z]?_', '', path.stem) for path in notebooks]
+    assert len(names) == len(set(names))
+
+def test_files_of_the_site_exist():
+    text = (nbs/'_quarto.yml').read_text(encoding='utf-8')
+    named = re.findall(r'\b[\w/]+\.(?:css|yml|scss|html|png|svg)\b', text)
+    assert {'styles.css', 'nbdev.yml', 'sidebar.yml'} <= set(named)
+    assert [name for name in named if not (nbs/name).exists()] == []
+
+def test_pages_begin_with_what_they_are():
+    "A title, and one line that says what the page is about"
+    titles = {path.name: re.search(r'^# .+\n+>', prose(path), re.MULTILINE) for path in notebooks if path.name != 'index.ipynb'}
+    assert [name for name, found in titles.items() if not found] == []
+
+def test_readme_is_short(): assert len((root/'README.md').read_text(encoding='utf-8').split()) <= 900
+
+def test_pages_show_what_stays():
+    "No temporary folder, port or address in memory in a page"
+    for path in notebooks:
+        if not re.match(r'3\d|4\d|index', path.name): continue
+        for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
+            shown = json.dumps(cell.get('outputs', []))
+            assert not re.search(r'/tmp/tmp|/private/var|127\.0\.0\.1:\d{4}|0x[0-9a-f]{8}|site-packages', shown), (path.name, shown[:300])
+
+def test_changelog_names_the_version():
+    version = re.search(r'__version__ = "(.*)"', (root/'cachy'/'__init__.py').read_text(encoding='utf-8'))[1]
+    assert re.search(rf'^## {re.escape(version)}\b', (root/'CHANGELOG.md').read_text(encoding='utf-8'), re.MULTILINE)
+
+def test_badges_are_true():
+    "Each badge of the README shows a workflow that exists"
+    for name in re.findall(rf'{repository}/actions/workflows/([\w.]+)', (root/'README.md').read_text(encoding='utf-8')):
+        assert (root/'.github'/'workflows'/name).exists()
+    assert Path(root/'.github'/'workflows'/'release.yml').exists()
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason='the pages are saved with Python 3.11, whose tracebacks and prices are in them')
+@pytest.mark.parametrize('notebook', [path for path in notebooks if re.match(r'3\d|4\d|index', path.name)], ids=lambda path: path.stem)
+def test_a_run_changes_nothing(notebook, tmp_path):
+    "What a page shows is the same at each run"
+    for name in ('nbs', 'cachy'): shutil.copytree(root/name, tmp_path/name, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+    (tmp_path/'bench').mkdir()
+    for name in ('pyproject.toml', 'settings.ini', 'README.md', 'bench/compare.json'): shutil.copy(root/name, tmp_path/name)
+    env = os.environ | {'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', 'PYTHONPATH': str(tmp_path)}
+    for command in (['nbdev-test', '--save', '--n-workers', '0', f'nbs/{notebook.name}'], ['nbdev-clean']):
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    assert (tmp_path/'nbs'/notebook.name).read_text(encoding='utf-8') == notebook.read_text(encoding='utf-8')
