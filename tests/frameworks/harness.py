@@ -29,11 +29,14 @@ def lead(port:int, seen:list):
         return connect(self, address)
     socket.socket.connect = to_us
 
+loop = asyncio.new_event_loop() # one for all cases, as in a program whose clients outlive a case
+
 def run_case(case)->str:
     "What `case` gives, as text, or its error"
+    asyncio.set_event_loop(loop)
     try:
         result = case()
-        if inspect.isawaitable(result): result = asyncio.run(wait(result))
+        if inspect.isawaitable(result): result = loop.run_until_complete(wait(result))
         return str(result)
     except BaseException as error: return f'{type(error).__name__}: {error!s:.500}'
 
