@@ -1,5 +1,6 @@
 "The house: each module stands on those below it, knows nothing of those above, and shows others only what they use."
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,17 @@ def imported(tree):
             module = (node.module or '').removeprefix('cachy').lstrip('.') if not node.level else node.module or ''
             for alias in node.names: yield (module, alias.name) if module else (alias.name, None) if alias.name in floor else ('__init__', alias.name)
 
+@cache
+def all_imported(name): return [*imported(trees[name])]
+
 def test_each_module_has_a_floor(): assert {*modules} == {*floor}
 
 @pytest.mark.parametrize('name', modules)
 def test_no_import_runs_up_or_sideways(name):
-    wrong = [module for module, _ in imported(trees[name]) if floor.get(module, len(rooms)) >= floor[name]]
+    wrong = [module for module, _ in all_imported(name) if floor.get(module, len(rooms)) >= floor[name]]
     assert wrong == []
 
+@cache
 def strings(name): return {node.value for node in ast.walk(trees[name]) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 @pytest.mark.parametrize('name', modules)
@@ -49,7 +54,7 @@ documented = { # what the docs tell users of, though no module of the package ne
 
 @pytest.mark.parametrize('name', [name for name in modules if name != 'pytest_plugin']) # pytest itself uses the names of that one
 def test_all_names_only_what_others_use(name):
-    used = {what for other in trees if other != name for module, what in imported(trees[other]) if module == name}
+    used = {what for other in trees if other != name for module, what in all_imported(other) if module == name}
     rows = {text.partition(':')[2] for other in trees for text in strings(other) if text.startswith(f'cachy.{name}:')}
     assert [what for what in public(name) if what not in used | rows | documented.get(name, set())] == []
 
