@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from support import root
+from support.notebooks import failure_of
 
 sys.path.insert(0, str(root/'tools'))
 from readme import readme
 
 notebooks = sorted((root/'nbs').glob('*.ipynb'))
+runs_pytest = ('30_quick_start', '33_ci', '34_pytest_guide') # 15 s each
 bin_folder = Path(sys.executable).parent
 
 def run(*command, cwd=root):
@@ -20,8 +22,10 @@ def run(*command, cwd=root):
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
-@pytest.mark.parametrize('notebook', notebooks, ids=lambda path: path.stem)
-def test_notebook(notebook): run('nbdev-test', '--n-workers', '0', str(notebook.relative_to(root)))
+pages = [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in runs_pytest else ()) for path in notebooks]
+
+@pytest.mark.parametrize('notebook', pages)
+def test_notebook(notebook, tmp_path): assert failure_of(notebook, root, tmp_path) == ''
 
 def test_modules_and_notebooks_are_in_step(tmp_path):
     "Exporting and cleaning again changes nothing"
