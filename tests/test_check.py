@@ -78,6 +78,7 @@ def test_no_false_alarms_in_base64():
     dice = random.Random(5)
     assert shapes_in(' '.join(base64.b64encode(dice.randbytes(3000)).decode() for _ in range(300))) == []
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 def test_no_false_alarms_on_real_traffic(tmp_path):
     sys.path.insert(0, str(shared/'exchanges'))

@@ -43,6 +43,7 @@ def test_what_is_unknown_is_whole(name): assert body_refusal(ask, *unknown[name]
 
 every = bool(os.environ.get('CACHY_FULL')) # at each byte; else at some, and at the last hundred
 
+@pytest.mark.slow
 @pytest.mark.skipif(not real_answers(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 @pytest.mark.parametrize('kind', kinds)
 def test_real_answers_cut_anywhere(kind):
@@ -65,7 +66,9 @@ def pack(body):
     packer = zlib.compressobj(wbits=31)
     return packer.compress(body) + packer.flush()
 
-@pytest.mark.parametrize('name', streams)
+quick = ('httpx', 'async httpx2')
+
+@pytest.mark.parametrize('name', [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in streams])
 def test_cut_answers_over_sockets(name, stand_in, tmp_path, cached, caplog):
     "In each library, plain and compressed, streamed and not: the whole answer is recorded once, what a proxy cut never"
     whole_ones = 0

@@ -30,8 +30,10 @@ def run(tmp_path):
         return done.stdout
     return run
 
+@pytest.mark.slow
 def test_suite(run): assert re.search(r'cachy: \d+ replayed, 0 recorded, 0 missed; 0 recordings unused', run('pytest_suite', 'pytest', '-q'))
 
+@pytest.mark.slow
 def test_project_with_actions(run):
     "What its workflow runs, but for pip"
     workflow = (root/'examples'/'github_actions'/'.github'/'workflows'/'test.yml').read_text(encoding='utf-8')

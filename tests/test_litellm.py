@@ -38,6 +38,7 @@ def replayed(players, tmp_path_factory):
         assert server.calls > 50
     return first, replayer.play('all', folder, mode='replay'), folder
 
+@pytest.mark.slow
 def test_unclosed_streams_are_recorded(replayed):
     first, second = (scenes['scene_unclosed'] for scenes in replayed[:2])
     assert [count for count, _ in first['seen'].values()] == list(range(1, 2 * len(streamed) + 1))
@@ -54,6 +55,7 @@ def one_after_the_other(body):
     named = [name for name in ('weather', 'population') if f'"name": "{name}"' in offered or f"'name': '{name}'" in prompt]
     return next((name for name in named if name not in results_so_far(turns)), None)
 
+@pytest.mark.slow
 def test_agent_loops_replay(replayed):
     first, second = (scenes['scene_agents'] for scenes in replayed[:2])
     assert set(second['counts']) == {'replayed'} # no call was made, nothing missed
@@ -78,6 +80,7 @@ def test_ids_of_tool_calls_that_litellm_makes_up(players, tmp_path):
             assert re.sub('[0-9a-f]{2,}', '', mine) == re.sub('[0-9a-f]{2,}', '', theirs) and len(mine) == len(theirs) # the form stays
     assert all('__thought__c2lnbmVk' in first['seen'][f'gemini/twins {way}'][0][1] for way in tool_ids.all_ways)
 
+@pytest.mark.slow
 def test_prompt_caching_and_cost(replayed):
     first, second = (scenes['scene_prompt_caching'] for scenes in replayed[:2])
     assert first == second
@@ -86,6 +89,7 @@ def test_prompt_caching_and_cost(replayed):
     lines = [json.loads(line) for line in (replayed[2]/'scene_prompt_caching'/'cachy.jsonl').read_text().splitlines()]
     assert any('cache_control' in json.dumps(line['request']) for line in lines if 'anthropic' in line['request']['url'])
 
+@pytest.mark.slow
 def test_side_requests_are_not_recorded(tmp_path):
     with provider_server() as server, Player(replay_keys, LITELLM_LOCAL_MODEL_COST_MAP='') as player:
         seen = player.play('side_requests', tmp_path, server.server.server_port)
@@ -217,6 +221,7 @@ def test_the_switch_is_put_back(before, cached, monkeypatch):
     with cached(): os.environ['LITELLM_RUST'] = 'theirs'
     assert os.environ['LITELLM_RUST'] == 'theirs'
 
+@pytest.mark.slow
 def test_the_switch_waits_for_litellm(tmp_path):
     code = '''
 import os, sys
@@ -233,6 +238,7 @@ print([*seen, os.environ.get('LITELLM_RUST')])
 
 # --- hosts: what LiteLLM itself says ---
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings('ignore')
 def test_default_doms_cover_litellm():
     sys.path.insert(0, str(root/'tools'))

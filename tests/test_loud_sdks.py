@@ -145,6 +145,7 @@ print(session.mode, [name for name in {**before, **os.environ} if before.get(nam
     assert text_of(first.cells[-1]) == 'auto [] 0 0\n' and text_of(again.cells[-1]) == 'replay [] 0 0\n'
     assert stand_in.calls == calls
 
+@pytest.mark.slow
 def test_a_miss_in_jupyter(recorded, kernel):
     "Each cell ends with the miss, at once, and its message stands there whole; the next cell goes on"
     server, folder = recorded

@@ -315,6 +315,7 @@ def test_check_finds_what_an_older_release_left(tmp_path_factory, place, request
 
 # Real traffic
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
 def test_real_exchanges_lose_nothing(tmp_path):
     "Nothing real is refused or blanked, but for what was looked at one by one: a key in the body, and the tools of MCP servers with headers of their own"

@@ -72,6 +72,7 @@ def machine(tmp_path, stand_in): return lambda name, store, **options: Machine(t
 
 # A fleet
 
+@pytest.mark.slow
 @kinds
 def test_fleet(server, tmp_path):
     "Each question is asked about once, whoever asks it; workers that come later ask none; each file replays alone"
