@@ -4,7 +4,7 @@ import asyncio
 import anthropic
 import instructor
 import openai
-from atomic_agents import AgentConfig, AtomicAgent, BasicChatInputSchema, BasicChatOutputSchema
+from atomic_agents import AgentConfig, AtomicAgent, BasicChatInputSchema
 from atomic_agents.base.base_io_schema import BaseIOSchema
 
 class Place(BaseIOSchema):
