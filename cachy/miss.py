@@ -343,9 +343,9 @@ def file_reason(
     if not file.path.exists():
         return 'the file does not exist. Is it committed, and is this the folder? enable_cachy(cache_dir=…) names another one.'
     notes = []
-    if file.older: notes.append(f'{len(file.older)} recordings are in an older format, which does not say what was asked. '
+    if file.older: notes.append(f'older recordings, which do not say what was asked: {len(file.older):,}. '
         'They cannot be compared: if it is one of them, the request changed since.')
-    if file.skipped: notes.append(f'{file.skipped} lines of the file are damaged: `cachy check {file}` shows them.')
+    if file.skipped: notes.append(f'damaged lines: {file.skipped:,}. `cachy check {file}` shows them.')
     return '\n'.join(notes)
 
 def no_difference_reason(found, *rest)->str:
@@ -396,7 +396,7 @@ def explain(
         if closest and (found or not before): why = [reason for find in reasons if (reason := find(found, new, call))]
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",
-        f'the file: {file}, {len(file)} recordings', f"the mode: 'replay', which forbids calls, since {mode_reason}"]
+        f"the file: {file}, {len(file):,} recording{'s' * (len(file) != 1)}", f"the mode: 'replay', which forbids calls, since {mode_reason}"]
     if store: lines.insert(2, f'the store: {store}')
     how = 'differs in (recorded -> asked):' if found else 'reads the same'
     if closest: lines.append(f"the closest: recording {closest['key']}, which {how}")

@@ -30,7 +30,7 @@ from .providers import doms, needed_headers
 from .reads import is_read
 from .request import Call, is_cached
 from .secrets import shown_url
-from .terminal import command_parser
+from .terminal import command_parser, plural
 
 # %% ../nbs/17_import.ipynb #9e2a66ba
 def make_loader():
@@ -304,6 +304,6 @@ def import_command(
         except ImportError as error: return complain(error, 2)
         except (OSError, ValueError) as error: status = complain(f'{path}: {getattr(error, "strerror", None) or error}', 1)
     counts = importer.counts
-    print(f"{importer.file}: {counts['recordings']} recordings and {counts['samples']} samples added, "
-        f"{counts['there already']} were there already, {counts['refused']} interactions are none.")
+    print(f"{importer.file}: {plural(counts['recordings'], 'recording')} and {plural(counts['samples'], 'sample')} added; "
+        f"there already: {counts['there already']:,}, interactions that are none: {counts['refused']:,}.")
     return 2 if counts['unwritable'] else status

@@ -158,7 +158,7 @@ def test_answers_to_the_same_request_become_samples(tmp_path, capsys):
     assert [ask(tmp_path, number) for number in range(3)] == [said('one'), said('two'), said('three')]
     with pytest.raises(CachyMiss): ask(tmp_path, 3)
     assert [line.get('sample', 0) for line in recordings(tmp_path)] == [0, 1, 2]
-    assert '1 recordings and 2 samples added, 1 were there already' in capsys.readouterr().out
+    assert '1 recording and 2 samples added; there already: 1' in capsys.readouterr().out
     before = (tmp_path/'cachy.jsonl').read_bytes()
     take(tmp_path, tmp_path/'cassette.yaml')
     assert (tmp_path/'cachy.jsonl').read_bytes() == before
@@ -209,7 +209,7 @@ def test_what_is_no_recording_is_named(tmp_path, capsys, number):
     line, total = capsys.readouterr().out.splitlines()
     assert 'interaction 1 is not imported' in line and re.search(why, line), line
     assert 'sk-1234567890abcdef' not in line and 'Zk3vT9' not in line
-    assert '1 recordings and 0 samples added' in total and '1 interactions are none' in total
+    assert '1 recording and 0 samples added' in total and 'interactions that are none: 1.' in total
     assert len(recordings(tmp_path)) == 1 and ask(tmp_path) == said('Hi.')
 
 @pytest.mark.parametrize('text', ['', 'a: [', '[]', 'just a text', '{"interactions": 1}', '- 1', 'a: !!python/name:os.system', '\0', '[' * 100_000, 'a: &a [*a]'])

@@ -225,7 +225,7 @@ def test_odd_bodies_do_not_hinder(stand_in, tmp_path):
             with pytest.raises(CachyMiss, match='no recording for POST') as caught:
                 httpx.post(stand_in.url + '/v1/chat/completions', content=body, headers={'content-type': 'application/json'})
             str(caught.value).encode()
-    assert '1 recordings are in an older format' in str(caught.value) and '1 lines of the file are damaged' in str(caught.value), str(caught.value)
+    assert 'older recordings, which do not say what was asked: 1.' in str(caught.value) and 'damaged lines: 1.' in str(caught.value), str(caught.value)
 
 def test_no_file(stand_in, tmp_path):
     message = str(miss_of(stand_in, tmp_path, conversation(), first_options()))
