@@ -1,4 +1,4 @@
-# requires: camel-ai anthropic
+# requires: camel-ai anthropic mcp<2
 from camel.agents import ChatAgent
 from camel.models import ModelFactory
 from pydantic import BaseModel

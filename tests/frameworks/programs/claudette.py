@@ -1,4 +1,4 @@
-# requires: claudette
+# requires: claudette anthropic<2
 import asyncio
 
 from claudette import AsyncChat, Chat
