@@ -505,11 +505,12 @@ class Exchange(Question):
 @contextmanager
 def passing(
     session:Session,
-    request # of any library
+    request, # of any library
+    why:str=f'its request is larger than {ReadAhead.limit:,} bytes'
 ):
-    "Say that `request` is too large to be recorded, and mark it as being sent"
+    "Say that `request` cannot be recorded, and mark it as being sent"
     exchange = Exchange(session, lambda: Call(request.method.upper(), str(request.url), [], b''), True)
-    exchange.report('not recorded', f'its request is larger than {ReadAhead.limit:,} bytes', logging.WARNING)
+    exchange.report('not recorded', why, logging.WARNING)
     with exchange.sending(request): yield
 
 # %% ../nbs/00_core.ipynb #c6bab1c7

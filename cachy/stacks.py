@@ -420,6 +420,10 @@ class TeeReader(PieceReader):
             self.recorder.abort(error)
             raise
         await self.feed(piece, ends_chunk)
+    @property
+    def total_raw_bytes(self)->int: # as they were sent
+        "How much came over the connection"
+        return self.source.total_raw_bytes
     def set_exception(self, *error): # so does `close` of a response
         self.recorder.abort(None)
         self.source.set_exception(*error)
@@ -473,6 +477,36 @@ def aiohttp_answer(
     answer.content.on_eof(answer._response_eof)
     return answer
 
+# %% ../nbs/09_stacks.ipynb #51c8e0aa
+class Upload(ReadAhead):
+    "A body whose next part may wait for the answer"
+    patience = 5. # seconds that a part may take
+    async def fetch_async(self)->bool: # whether that is all
+        "Read until the end, or beyond the limit, or until a part takes too long"
+        import asyncio
+        self.rest = parts = aiter(self.parts)
+        while True:
+            part = asyncio.ensure_future(anext(parts))
+            try: came, _ = await asyncio.wait({part}, timeout=self.patience)
+            except BaseException:
+                part.cancel()
+                raise
+            if not came: self.rest = after(part, parts)
+            try:
+                if not came or self.add(part.result()): return False
+            except StopAsyncIteration:
+                self.rest = None
+                return True
+
+async def after(
+    part, # an `asyncio` future of the next one
+    parts # an async iterator of those that follow
+): # an async iterator
+    "`part` and `parts`, as they come"
+    try: yield await part
+    except StopAsyncIteration: return
+    async for other in parts: yield other
+
 # %% ../nbs/09_stacks.ipynb #7fe5e61b
 class Written(ReadAhead):
     "What a body of `aiohttp` has written"
@@ -482,21 +516,24 @@ class Written(ReadAhead):
 async def payload_bytes(
     request, # of `aiohttp`
     limit:float # how many bytes are too many
-)->bytes|None: # None: it is larger
+)->bytes|str: # a text: why not
     "The body of `request`, which can be sent afterwards"
-    from aiohttp.payload_streamer import StreamWrapperPayload
+    too_large = f'its request is larger than {limit:,} bytes'
     payload = request.body
     if isinstance(payload, (bytes, bytearray)): return bytes(payload)
-    if (payload.size or 0) > limit: return None
+    if (payload.size or 0) > limit: return too_large
     if getattr(payload, '_iter', None): # an async iterable
-        is_whole = await (ahead := ReadAhead(payload._iter, limit)).fetch_async()
+        is_whole = await (ahead := Upload(payload._iter, limit)).fetch_async()
         payload._iter = aiter(ahead)
-        return b''.join(ahead.ahead) if is_whole else None
+        if is_whole: return b''.join(ahead.ahead)
+        return too_large if ahead.size > limit else f'a part of its request took longer than {Upload.patience:g} seconds'
     written = Written()
     try: await written.write(await payload.as_bytes())
-    except TypeError: await payload.write(written) # made by `aiohttp.streamer`: it can only write
+    except TypeError: # made by `aiohttp.streamer`: it can only write, and once
+        await payload.write(written)
+        payload._consumed = True
     body = b''.join(written.ahead)
-    if payload.consumed or isinstance(payload, StreamWrapperPayload): # it cannot be read twice
+    if payload.consumed: # it cannot be read twice
         await request.update_body(body if 'content-length' in request.headers else written)
     return body
 
@@ -524,8 +561,9 @@ async def middleware(
     session = session_below(str(request.url))
     if not session: return await handler(request)
     body = await payload_bytes(request, body_limit(session))
-    if body is None:
-        with passing(session, request): return await handler(request)
+    if isinstance(body, str):
+        if session.mode == 'replay': ring(session, f'aiohttp ({body})', str(request.url))
+        with passing(session, request, body): return await handler(request)
     call = Call(request.method.upper(), str(request.url), header_pairs(request.headers), body)
     async with Exchange(session, lambda: call, asks_for_stream(call), patience=read_seconds(timeout)) as exchange:
         if exchange.recording: return aiohttp_answer(exchange.recording, request, bufsize)

@@ -13,6 +13,7 @@ import httpx
 import httpx2
 import pytest
 
+from cachy import stacks
 from cachy.core import CachyMiss
 from cachy.request import ReadAhead
 from support.asking import warnings
@@ -214,6 +215,45 @@ def test_bodies_that_can_only_write(seen, echo, cached):
     run_aiohttp(ask, echo.url)
     with cached(): assert [run_aiohttp(ask, echo.url) for _ in range(2)] == [b'answer 2'] * 2
     assert seen == [('/', 'chunked', b'abcabcabc')] * 2
+
+@pytest.mark.parametrize('mode', ['auto', 'replay'])
+def test_a_body_that_waits_for_its_answer(mode, cached, tmp_path, caplog, monkeypatch):
+    "As where speech is sent while its text comes back"
+    monkeypatch.setattr(stacks.Upload, 'patience', 0.3)
+    from aiohttp import web
+    from aiohttp.test_utils import TestServer
+    async def answer(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        async for part in request.content.iter_any(): await response.write(part.upper())
+        return response
+    async def ask(place):
+        came = asyncio.Event()
+        async def speech():
+            yield b'one'
+            await came.wait()
+            yield b'two'
+        async with aiohttp.ClientSession() as client, client.post(place, data=speech()) as response:
+            first = await response.content.readany()
+            came.set()
+            return first + await response.read()
+    async def run():
+        app = web.Application()
+        app.router.add_post('/', answer)
+        async with TestServer(app) as server: return await asyncio.wait_for(ask(server.make_url('/')), 10)
+    assert asyncio.run(run()) == b'ONETWO'
+    with cached(mode):
+        if mode == 'auto': assert asyncio.run(run()) == b'ONETWO'
+        else:
+            with pytest.raises(CachyMiss): asyncio.run(run())
+    assert 'took longer than 0.3 seconds' in caplog.text and not (tmp_path/'cachy.jsonl').exists()
+
+def test_raw_bytes_are_counted(echo, cached):
+    packed = gzip.compress(b'hello' * 1000)
+    echo.answers['1'] = {'content-type': 'text/plain', 'content-encoding': 'gzip'}, packed
+    async def ask(client, place):
+        async with client.post(place, data=b'1') as response: return len(await response.read()), getattr(response.content, 'total_raw_bytes', len(packed))
+    with cached(): assert run_aiohttp(ask, echo.url) == (5000, len(packed))
 
 def test_buffer_sizes_and_trace_events_are_kept(echo, cached):
     echo.answers['1'] = {'content-type': 'text/plain'}, b'hello'
