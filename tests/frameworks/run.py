@@ -104,7 +104,7 @@ def try_program(program:Path, python:Path, folder:Path)->dict: # a row
     other = {case: (text, replay['cases'].get(case)) for case, text in live['cases'].items() if text != replay['cases'].get(case)}
     recorded, missed = live['counts'].get('recorded', 0), replay['counts'].get('missed', 0)
     fell = bool(errors or other or missed or not recorded or replay['looked_up'])
-    return dict(name=re.split(r'[\[<>=]', name)[0], version=version(python, name), cases=list(live['cases']), equal=len(live['cases']) - len({*errors, *other}),
+    return dict(program=program.stem, name=re.split(r'[\[<>=]', name)[0], version=version(python, name), cases=list(live['cases']), equal=len(live['cases']) - len({*errors, *other}),
         recorded=recorded, missed=missed, looked_up=replay['looked_up'], errors=errors, other=other, fell=fell)
 
 def show(rows:list)->str: # markdown
@@ -119,7 +119,7 @@ def write(rows:list):
     "Put `rows` in place of those in `nbs/frameworks.json` that have their names"
     path = root/'nbs'/'frameworks.json'
     old = json.loads(path.read_text()) if path.exists() else []
-    shown = ('name', 'version', 'cases', 'equal', 'recorded', 'looked_up')
+    shown = ('program', 'name', 'version', 'cases', 'equal', 'recorded', 'looked_up')
     new = {row['name']: {name: row[name] for name in shown} for row in [*old, *rows]}
     path.write_text('[\n' + ',\n'.join(json.dumps(new[name]) for name in sorted(new)) + '\n]\n')
 
@@ -133,7 +133,7 @@ def main(names:list, keep:bool, is_written:bool)->int: # exit code
             folder.mkdir()
             try: rows.append(try_program(program, python_for(program, environments, keep), folder))
             except subprocess.SubprocessError as error:
-                rows.append(dict(name=program.stem, version='', cases=[], equal=0, recorded=0, looked_up=[], errors={'start': str(error)}, other={}, fell=True))
+                rows.append(dict(program=program.stem, name=program.stem, version='', cases=[], equal=0, recorded=0, looked_up=[], errors={'start': str(error)}, other={}, fell=True))
             row = rows[-1]
             print(f"{program.stem}: {'fell' if row['fell'] else 'well'}", file=sys.stderr)
             for case, text in row['errors'].items(): print(f'  {case}: {text}', file=sys.stderr)

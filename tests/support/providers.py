@@ -156,6 +156,8 @@ provider_routes = (
     ('POST', r'/model/[^/]+/invoke-with-response-stream$', invoke_stream),
     ('POST', r'/api/(chat|generate)$', ollama),
     ('POST', r'/api/show$', lambda handler, body: dict(template='{{ tools }}', model_info={'llama.context_length': 8192})),
+    ('POST', r'/v1/responses/input_tokens$', lambda handler, body: dict(object='response.input_tokens', input_tokens=11)),
+    ('POST', r'/v1/messages/count_tokens$', lambda handler, body: dict(input_tokens=11)),
     ('POST', r'/v1/conversations$', mistral_conversation),
     ('POST', r'/api/embed$', ollama_embeddings),
     ('POST', r'/v2/chat$', cohere_v2),

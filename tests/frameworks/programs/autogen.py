@@ -1,4 +1,4 @@
-# requires: autogen-agentchat autogen-ext[openai,anthropic]
+# requires: autogen-agentchat autogen-ext[openai,anthropic] anthropic<1
 import asyncio
 
 from autogen_agentchat.agents import AssistantAgent

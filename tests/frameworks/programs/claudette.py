@@ -1,4 +1,4 @@
-# requires: claudette
+# requires: claudette anthropic<1
 import asyncio
 
 from claudette import AsyncChat, Chat

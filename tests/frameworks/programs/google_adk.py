@@ -21,7 +21,7 @@ async def ask(model, prompt, **options):
     await runner.session_service.create_session(app_name='app', user_id='user', session_id='session')
     content = types.Content(role='user', parts=[types.Part(text=prompt)])
     events = [event async for event in runner.run_async(user_id='user', session_id='session', new_message=content)]
-    return [part.text or part.function_response for event in events for part in event.content.parts]
+    return [part.text or bool(part.function_response) for event in events for part in event.content.parts]
 
 async def case_chat(): return [await ask(model, 'Say hi') for model in models]
 

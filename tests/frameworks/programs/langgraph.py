@@ -1,4 +1,4 @@
-# requires: langgraph langchain-openai langchain-anthropic
+# requires: langgraph langchain langchain-openai langchain-anthropic
 from langchain.agents import create_agent
 from langchain_anthropic import ChatAnthropic
 from langchain_core.tools import tool

@@ -1,4 +1,4 @@
-# requires: llama-index-core llama-index-llms-openai llama-index-llms-anthropic
+# requires: llama-index-core llama-index-llms-openai llama-index-llms-anthropic anthropic<1
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.anthropic import Anthropic

@@ -1,4 +1,4 @@
-# requires: outlines openai anthropic
+# requires: outlines openai anthropic<1
 import anthropic
 import openai
 import outlines

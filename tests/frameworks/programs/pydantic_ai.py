@@ -4,7 +4,7 @@ import asyncio
 from pydantic import BaseModel
 from pydantic_ai import Agent
 
-models = ('openai-chat:gpt-4o', 'anthropic:claude-sonnet-4-5', 'google-gla:gemini-2.5-flash')
+models = ('openai-chat:gpt-4o', 'anthropic:claude-sonnet-4-5', 'google:gemini-2.5-flash')
 
 class Place(BaseModel): city: str
 
