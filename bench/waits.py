@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -96,7 +97,7 @@ per_test = '''
 def cassette(number):
     with caching({name!r}, {folder!r} + f'/{{number}}', {record}): yield
 '''
-markers = {'cachy': "@pytest.mark.cachy(doms=('127.0.0.1',))", 'vcrpy, YAML': "@pytest.mark.vcr(match_on=['method', 'uri', 'body'])"}
+markers = {'vcrpy, YAML': "@pytest.mark.vcr(match_on=['method', 'uri', 'body'])"}
 plugins = {'cachy': 'cachy.pytest_plugin', 'vcrpy, YAML': 'pytest_recording.plugin'}
 
 def write_suite(name, count, url, folder):
@@ -107,6 +108,7 @@ def write_suite(name, count, url, folder):
         for number in range(count): (folder/str(number)).mkdir()
     (folder/'test_it.py').write_text(text)
     (folder/'pytest.ini').write_text('[pytest]\n')
+    if name == 'cachy': (folder/'conftest.py').write_text("import pytest\n@pytest.fixture\ndef cachy_options(): return dict(doms=('127.0.0.1',))\n")
     if name == 'pycachy': (folder/'conftest.py').write_text(conftest.format(here=str(here), folder=str(folder)))
 
 def suite_command(name, record, workers):
@@ -117,12 +119,14 @@ def suite_command(name, record, workers):
 
 # --- in the process that measures ---
 
+class Fell(Exception): "A process that ended with an error"
+
 def timed(name, arguments, folder):
     "Seconds of a process"
     env = {key: value for key, value in os.environ.items() if key not in ('CI', 'CACHY_MODE', 'PYTHONPATH', 'PYTEST_ADDOPTS')} | dict(PYTEST_DISABLE_PLUGIN_AUTOLOAD='1')
     start = time.perf_counter()
     done = subprocess.run([python_of('old' if name == 'pycachy' else 'new'), *map(str, arguments)], cwd=folder, env=env, capture_output=True, text=True, timeout=limit)
-    if done.returncode: raise SystemExit(f'{name}: {(done.stdout + done.stderr)[-2000:]}')
+    if done.returncode: raise Fell(f'{name}: {(done.stdout + done.stderr)[-2000:]}')
     return time.perf_counter() - start
 
 class Place:
@@ -135,15 +139,15 @@ class Place:
 def multiply(place, count):
     "Have the one recording of `place` stand among `count` others"
     path = next(path for path in place.folder.iterdir() if path.is_file())
-    text = path.read_text()
-    head, one, tail = parts_of(place.name, text)
-    others = (one.replace('Question 0', f'Other question {number}').replace(one[8:24] if 'cachy' in place.name else '\0', f'{number:016x}') for number in range(count))
-    glue = {'vcrpy, JSON': ',\n'}.get(place.name, '')
-    path.write_text(head + glue.join([*others, one]) + tail)
+    head, one, tail = parts_of(place.name, path.read_text())
+    def other(number):
+        text = one.replace('Question 0', f'Other question {number}')
+        return re.sub(r'("key": ?)"\w+"', rf'\1"{number:016x}"', text, count=1) if 'cachy' in place.name else text
+    path.write_text(head + {'vcrpy, JSON': ',\n'}.get(place.name, '').join([*map(other, range(count)), one]) + tail)
 
 def parts_of(name, text):
     "What stands before, in, and after the recording in the file of a rival"
-    if 'cachy' in name: return '', text, ''
+    if 'cachy' in name: return '', text.rstrip('\n') + '\n', ''
     if name == 'vcrpy, JSON':
         data = json.loads(text)
         return '{"version": 1, "interactions": [', json.dumps(data['interactions'][0]), ']}'
@@ -151,18 +155,20 @@ def parts_of(name, text):
     end = text.index('\nversion:') + 1 if '\nversion:' in text[start:] else len(text)
     return text[:start], text[start:end], text[end:]
 
-def measure(runs, large, calls):
+def measure(runs, large):
     "Yield the task, and the seconds that each takes"
     from cachy.standin import StandIn
-    chosen = {}
     def compare(title, make, run, among=names):
+        failed = {}
         places = {name: make(name) for name in among}
         times = {name: [] for name in among}
         for _ in range(runs):
             for name in list(times):
                 try: times[name].append(run(places[name]))
-                except subprocess.TimeoutExpired: chosen.setdefault(title, {})[name], _ = None, times.pop(name)
-        return title, chosen.get(title, {}) | {name: statistics.median(values) for name, values in times.items()}
+                except subprocess.TimeoutExpired: failed[name] = f'more than {limit}'
+                except Fell: failed[name] = 'fails'
+                if name in failed: del times[name]
+        return title, failed | {name: statistics.median(values) for name, values in times.items()}
     with StandIn() as server:
         url = server.url
         def recorded(task, count):
@@ -198,7 +204,7 @@ def measure(runs, large, calls):
 
 def show(found):
     "Markdown"
-    rows = [f'| {title} | ' + ' | '.join(f'{seconds[name]:.2f}' if seconds.get(name) else f'more than {limit}' if name in seconds else '' for name in names) + ' |' for title, seconds in found.items()]
+    rows = [f'| {title} | ' + ' | '.join(f'{value:.2f}' if isinstance(value := seconds.get(name, ''), float) else value for name in names) + ' |' for title, seconds in found.items()]
     return '\n'.join(['| seconds | ' + ' | '.join(names) + ' |', '|---' * (len(names) + 1) + '|', *rows])
 
 def main():
@@ -208,9 +214,9 @@ def main():
     options = parser.parse_args()
     for name in packages: python_of(name)
     found = {}
-    for title, seconds in measure(options.runs, options.large, None):
+    for title, seconds in measure(options.runs, options.large):
         found[title] = seconds
-        print(title, {name: value and round(value, 2) for name, value in seconds.items()}, file=sys.stderr)
+        print(title, {name: round(value, 2) if isinstance(value, float) else value for name, value in seconds.items()}, file=sys.stderr)
     versions = {name: subprocess.run([python_of('new'), '-c', f'from importlib.metadata import version; print(version({name!r}))'], capture_output=True, text=True).stdout.strip()
         for name in ('vcrpy', 'pytest-recording', 'cassetter', 'openai')}
     (here/'waits.json').write_text(json.dumps(dict(versions=versions | dict(pycachy='0.0.22', python='.'.join(map(str, sys.version_info[:2]))), runs=options.runs, seconds=found), indent=1) + '\n')
