@@ -28,7 +28,7 @@ from .patches import import_hook, registered
 from .providers import doms, ignore, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .receipt import Ledger, repeat_line
-from .request import Body, Call, ReadAhead, doms_pattern, is_cached, is_left_out, read_body, request_key
+from .request import Body, Call, ReadAhead, read_doms, is_cached, is_left_out, read_body, request_key
 from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url
@@ -122,7 +122,7 @@ class Session(Account):
         ignore:tuple=ignore, # fields of JSON bodies that do not count: dotted paths
         store:Store=no_store # where other machines find the recordings, too
     ):
-        doms_pattern(doms) # raises where an entry is no host
+        read_doms(doms) # raises where an entry is no host
         Session.made += 1
         self.file, self.doms, self.mode, self.why, self.store = file, doms, mode, why, store
         self.hdrs, self.errors, self.norm_pats, self.debug, self.ignore = hdrs, errors, norm_pats, debug, ignore
@@ -176,8 +176,9 @@ class Session(Account):
     def __enter__(self)->'Session':
         if self.replaced and self in sessions: sessions.insert(self.place, self.replaced)
         self.scoped, self.replaced = True, None
-        if self not in sessions: sessions.append(self)
-        sync()
+        if self not in sessions:
+            sessions.append(self)
+            sync()
         return self
     def __exit__(self, *error)->None:
         if self in sessions: sessions.remove(self)

@@ -59,14 +59,21 @@ class Environment:
         self.before:dict = {} # name: what it held, None if it was not set, and what it holds now
     def sync(self, mode:str|None): # of the last session; None: there is none
         "Take back what was set before, and set what `mode` asks for"
-        for name in {*key_variables, *self.before}: # also a placeholder that pytest's monkeypatch has put back
-            before, ours = self.before.get(name, (None, placeholder))
-            if os.environ.get(name) != ours: continue # somebody has set the real one
-            if before is None: del os.environ[name]
-            else: os.environ[name] = before
-        is_set = lambda name: os.environ.get(name) or os.environ.get(other_names.get(name, '')) # CI sets a missing secret to ''
         is_on = mode not in (None, 'off')
-        wanted = dict(switch for module, switch in compiled_switches.items() if is_on and module in sys.modules)
-        if mode == 'replay': wanted.update((name, placeholder) for name in key_variables if not is_set(name))
-        self.before = {name: (os.environ.get(name), ours) for name, ours in wanted.items()}
-        os.environ.update(wanted)
+        switches = dict(switch for module, switch in compiled_switches.items() if is_on and module in sys.modules)
+        now = {name: os.environ.get(name) for name in {*key_variables, *other_names.values(), *switches, *self.before}}
+        theirs = {name: self.without_ours(name, value) for name, value in now.items()}
+        is_set = lambda name: theirs[name] or theirs.get(other_names.get(name)) # CI sets a missing secret to ''
+        keys = [name for name in key_variables if not is_set(name)] if mode == 'replay' else ()
+        wanted = switches | dict.fromkeys(keys, placeholder)
+        self.before = {name: (theirs[name], ours) for name, ours in wanted.items()}
+        for name, value in (theirs | wanted).items():
+            if value is None and now[name] is not None: del os.environ[name]
+            elif value != now[name]: os.environ[name] = value
+    def without_ours(self,
+        name:str, # of a variable
+        value:str|None # that it holds; None: it is not set
+    )->str|None:
+        "What `name` would hold without us: a real one that somebody has set meanwhile stays"
+        before, ours = self.before.get(name, (None, placeholder)) # also a placeholder that pytest's monkeypatch has put back
+        return before if value == ours else value

@@ -55,6 +55,5 @@ def litellm_urls():
 def not_in_doms(urls):
     "Those of `urls` that cachy's `doms` do not match"
     from cachy.providers import doms
-    from cachy.request import doms_pattern, url_place
-    pattern = doms_pattern(doms)
-    return {name: url for name, url in urls.items() if not pattern.match(url_place(url))}
+    from cachy.request import is_cached
+    return {name: url for name, url in urls.items() if not is_cached(url, doms)}
