@@ -64,6 +64,7 @@ def test_agent_loops_replay(replayed):
         assert [said, ids] == second['loops'][name], name
         assert len(set(ids)) == 2, name
 
+@pytest.mark.slow
 def test_ids_of_tool_calls_that_litellm_makes_up(players, tmp_path):
     "The same in each process, and different between calls, even if the same is called twice with the same arguments"
     recorder, replayer, _ = players
@@ -99,6 +100,7 @@ def test_side_requests_are_not_recorded(tmp_path):
     assert [line['request']['url'].split('/')[2] for line in lines] == ['router.huggingface.co']
     assert seen['counts'] == {'recorded': 1}
 
+@pytest.mark.slow
 def test_imported_before_or_after(players):
     one, other = players[2]
     assert one['on'] == other['on'] and len(one['on']) > 10
@@ -106,6 +108,7 @@ def test_imported_before_or_after(players):
     assert not one['before'] and not other['before']
     off = one['off'] + other['off']
     assert len(set(off)) == 7 and 'cachy-dummy-id' not in off
+@pytest.mark.slow
 def test_litellm_records_once(players, tmp_path):
     with provider_server() as server:
         seen = players[0].play('records_once', tmp_path, server.server.server_port)

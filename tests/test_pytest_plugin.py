@@ -171,6 +171,7 @@ def test_key(): assert os.environ['OPENAI_API_KEY'] and not os.environ['OPENAI_A
     assert 'no recording for POST https://api.openai.com/v1/embeddings' in result.stdout.str() and 'httpx/_client.py' not in result.stdout.str()
     assert summary(result) == ['cachy: 0 replayed, 0 recorded, 1 missed; 0 recordings unused']
 
+@pytest.mark.slow
 def test_xdist(run, pytester, stand_in):
     "Several workers share a file; the controller adds up what they did"
     pytester.makepyfile('''

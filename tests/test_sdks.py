@@ -73,6 +73,7 @@ def asked(tmp_path_factory):
     assert not [secret for secret in ('0123456789', 's' * 40) if secret in (folder/'cachy.jsonl').read_text()], 'a credential is in the file'
     return first, ask_sdks(folder, 'replay', stand_in.url), stand_in.calls
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', cases)
 def test_an_sdk_replays(name, asked):
     first, second, _ = asked
@@ -81,6 +82,7 @@ def test_an_sdk_replays(name, asked):
     assert 'answer' in live, live['error']
     assert second['results'][name] == live
 
+@pytest.mark.slow
 def test_each_call_was_made_once_and_replayed_once(asked):
     first, second, calls = asked
     assert first['counts']['recorded'] + first['counts'].get('not recorded', 0) == calls # not recorded: looks at jobs that were still running
