@@ -396,7 +396,8 @@ def explain(
         if closest and (found or not before): why = [reason for find in reasons if (reason := find(found, new, call))]
     model = model_of(request)
     lines = [f"no recording for {request['method']} {request['url']}{', model ' * bool(model)}{model} (key {key})",
-        f"the file: {file}, {len(file):,} recording{'s' * (len(file) != 1)}", f"the mode: 'replay', which forbids calls, since {mode_reason}"]
+        f"the file: {file}, {len(file):,} recording{'s' * (len(file) != 1)}",
+        f"the mode: 'replay', which forbids calls, since {mode_reason}"]
     if store: lines.insert(2, f'the store: {store}')
     how = 'differs in (recorded -> asked):' if found else 'reads the same'
     if closest: lines.append(f"the closest: recording {closest['key']}, which {how}")

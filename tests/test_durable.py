@@ -241,7 +241,7 @@ conditions = { # name: what happens to the file between recording and asking aga
 if os.name != 'posix': del conditions['a symlink'] # only administrators may make one
 
 @pytest.mark.parametrize('fresh', [False, True], ids=['while it runs', 'before it starts'])
-@pytest.mark.parametrize('name', conditions)
+@pytest.mark.parametrize('name', [pytest.param(name, marks=pytest.mark.slow if name.startswith('100 MB') else ()) for name in conditions])
 def test_conditions_that_keep_hits(name, fresh, tmp_path, caplog):
     change, warning = conditions[name]
     caller, path = Caller(), tmp_path/'cachy.jsonl'

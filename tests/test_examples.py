@@ -41,6 +41,7 @@ def test_project_with_actions(run):
     shown = [run('github_actions', *command) for command in commands]
     assert len(shown) == 2 and 'cachy: 1 replayed, 0 recorded, 0 missed; 0 recordings unused' in shown[-1]
 
+@pytest.mark.slow
 def test_notebook(run):
     "Its outputs are those that are saved"
     code = 'import nbformat, sys; from nbclient import NotebookClient; n = nbformat.read("cats.ipynb", 4); NotebookClient(n, kernel_name="python3").execute(); print(nbformat.writes(n))'

@@ -31,7 +31,7 @@ types = ['application/json', 'text/event-stream', 'text/event-stream; charset=ut
     'application/stream+json', 'text/plain; charset=utf-16', '']
 ids_used, clients = count(), {library: library.Client() for library in (httpx, httpx2)} # one each: they take long to make
 
-@settings(max_examples=max(examples // 2, 60), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(examples // 4, 30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=300) | pieces | st.binary(min_size=70_000, max_size=70_010), st.sampled_from(sorted(packers)), st.sampled_from(types), st.sampled_from([httpx, httpx2]), st.booleans(), st.booleans())
 def test_bodies_come_back(echo, tmp_path_factory, body, encoding, content_type, library, streamed, replayed_streamed):
     if encoding == 'zstd' and 'zstd' not in library._decoders.SUPPORTED_DECODERS: library = httpx

@@ -64,6 +64,7 @@ def recorded(tmp_path_factory):
         with vcr.VCR(serializer='json').use_cassette(str(folder/'json.json'), record_mode='all'): given['json'] = results(server.url, all_parts[1:2])
         return given, server.url, folder
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, parts', [('plain.yaml', all_parts), ('decoded.yaml', all_parts[1:2]), ('json.json', all_parts[1:2])])
 def test_sdks_replay_what_vcrpy_recorded(recorded, tmp_path, name, parts, capsys):
     given, url, folder = recorded

@@ -10,6 +10,7 @@ from support import environment, python, root
 
 rounds = ('20', '2') if os.environ.get('CACHY_FULL') else ('2', '60') # how many, and how many seconds each may take
 
+@pytest.mark.slow
 def test_rounds():
     "See `tools/rounds.py`"
     pytest.importorskip('openai', reason='optional: openai is not installed; all is well without it')

@@ -390,6 +390,7 @@ type(answers[0]).__name__
 ----
 cachy.disable_cachy()'''
 
+@pytest.mark.slow
 def test_a_notebook(stand_in, tmp_path):
     "Run twice in replay mode it has equal outputs; a miss is its message, and stands there once"
     nbclient, nbformat = pytest.importorskip('nbclient'), pytest.importorskip('nbformat')
