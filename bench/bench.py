@@ -1,4 +1,4 @@
-"""All benchmarks in one command: `python bench/bench.py [--full] [--no-rivals] [--json FILE]`.
+"""All benchmarks of a call in one command: `python bench/bench.py [--full] [--no-rivals]`. Writes bench/bench.json; `waits.py` measures whole processes.
 
 Every figure is a ratio of medians that were measured interleaved in one process. The rivals get environments of their own in
 `bench/.venvs`, made on the first run; `measure.py` and `rivals.py` say what is measured."""
@@ -74,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--full', action='store_true', help='up to a million recordings; takes some minutes and 3 GB of disk')
     parser.add_argument('--no-rivals', action='store_true', help='cachy alone')
-    parser.add_argument('--json', type=Path, help='file to write the figures to')
+    parser.add_argument('--json', type=Path, default=here/'bench.json', help='file to write the figures to, which the page about benchmarks reads')
     arguments = parser.parse_args()
     print(f'Python {platform.python_version()}, {platform.machine()}\n\n| what | measured | aim |\n|---|---|---|', flush=True)
     figures = []
@@ -86,6 +86,7 @@ def main():
     for rival, count, measured in () if arguments.no_rivals else rival_rows(arguments.full):
         others.append(dict(rival=rival, recordings=count, measured=measured))
         print(f'| {rival} | {count:,} | {measured} |', flush=True)
-    if arguments.json: arguments.json.write_text(json.dumps(dict(cachy=figures, rivals=others), indent=1))
+    found = dict(machine=f'Python {platform.python_version()}, {platform.machine()}', cachy=figures, rivals=others, profile=run(sys.executable, 'measure.py', 'profile'))
+    arguments.json.write_text(json.dumps(found, indent=1) + '\n')
 
 if __name__ == '__main__': main()

@@ -28,7 +28,7 @@ from .patches import import_hook, registered
 from .providers import doms, ignore, placeholder
 from .reads import History, Identity, is_read, not_final, replays_before_warning, waiting
 from .receipt import Ledger, repeat_line
-from .request import Body, Call, ReadAhead, read_doms, is_cached, is_left_out, read_body, request_key
+from .request import Body, Call, ReadAhead, is_cached, is_left_out, read_body, read_doms, request_key
 from .run import current_run
 from .scope import fresh, live, no_cachy, sample, scope
 from .secrets import credential_refusal, credentials, redact, sent_credentials, shown_url

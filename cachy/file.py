@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,14 +186,26 @@ def write_line(
     for mark in '\x85\u2028\u2029': line = line.replace(mark, in_json(mark))
     return line.encode('utf-8', 'backslashreplace') # a lone surrogate becomes the escape by which JSON writes it
 
+# %% ../nbs/05_file.ipynb #3b7f0a2e
+@lru_cache
+def fast_loads(): # a function
+    "What parses JSON fastest, of what is installed"
+    try: import orjson
+    except ImportError: return json.loads
+    def loads(data):
+        try: return orjson.loads(data)
+        except ValueError: return json.loads(data)
+    return loads
+
 # %% ../nbs/05_file.ipynb #925024e9
 byte_order_mark = b'\xef\xbb\xbf'
 
 def read_fields(
-    line:bytes # one line of the file
+    line:bytes, # one line of the file
+    loads=json.loads # parses it
 )->dict: # all fields
     "`line` parsed; raises `ValueError` where it is no recording"
-    fields = json.loads(line.lstrip(byte_order_mark))
+    fields = loads(line.lstrip(byte_order_mark))
     if isinstance(fields, dict) and all(isinstance(fields.get(name), str) for name in ('key', 'response')): return fields
     raise ValueError('no recording')
 
@@ -201,7 +213,7 @@ def read_line(
     line:bytes # one line of the file
 )->tuple: # key, `Recording`
     "What `line` keeps; raises `ValueError` where it is no whole recording"
-    fields = read_fields(line)
+    fields = read_fields(line, fast_loads())
     status, headers, elapsed = fields.get('status_code') or 200, fields.get('headers') or {}, fields.get('elapsed') or 0
     if not (type(status) is int and 100 <= status < 1000 and isinstance(headers, dict)): raise ValueError('no recording')
     if not (isinstance(elapsed, (int, float)) and 0 <= elapsed < 1e9): raise ValueError('no recording')

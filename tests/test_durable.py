@@ -1,6 +1,7 @@
 "Nothing is lost: many writers, killed writers, and every bad condition of the file. `CACHY_FULL=1` runs the full sizes."
 import asyncio
 import errno
+import json
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import pytest
@@ -21,7 +23,8 @@ from hypothesis import strategies as st
 from cachy import CachyMiss, enable_cachy
 from cachy import file as file_module
 from cachy.file import Recordings, read_line
-from support import environment, root
+from cachy.request import Call
+from support import environment, root, shared
 from support.oracle import good_keys, good_line, last_recording
 from support.property import many
 from support.recordings import Caller, hosts, line_for
@@ -467,6 +470,36 @@ def test_random_bytes_in_the_file(tmp_path_factory, before, more):
             assert (found.body, found.status) == wanted if wanted else found is None
         len(reader)
         with open(path, 'ab') as file: file.write(b''.join(more))
+
+numbers = st.floats().map(str) | st.integers().map(str) | st.sampled_from(['1e400', 'NaN', '-Infinity', '18446744073709551616', '01', '1.', '-0'])
+odd_line = st.tuples(st.text() | st.text(st.characters(categories=['Cs', 'Cc'])), numbers, numbers, st.binary(max_size=3)).map(lambda parts: b'{"key":"0123456789abcdef","request":{"n":%s},"elapsed":%s,%s"response":%s}' % (
+    parts[1].encode(), parts[2].encode(), parts[3], json.dumps(parts[0]).encode()))
+
+@many
+@given(noise.map(b''.join) | odd_line)
+def test_a_line_reads_the_same_with_each_parser(content):
+    pytest.importorskip('orjson', reason='optional: orjson is not installed; all is well without it')
+    assert file_module.fast_loads() is not json.loads
+    for line in content.split(b'\n'): assert outcome(line, file_module.fast_loads) == outcome(line, lambda: json.loads)
+
+def outcome(line, loads):
+    with mock.patch.object(file_module, 'fast_loads', loads):
+        try: return repr(file_module.read_line(line))
+        except ValueError: return 'no recording'
+        except RecursionError: return 'too deep'
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shared/'exchanges').is_dir(), reason='optional: real recorded exchanges, kept outside of the project; all is well without them')
+def test_real_lines_read_the_same_with_each_parser():
+    pytest.importorskip('orjson', reason='optional: orjson is not installed; all is well without it')
+    sys.path.insert(0, str(shared/'exchanges'))
+    from load_exchanges import load_exchanges, req_bytes, resp_bytes
+    exchanges = [*load_exchanges(shared/'exchanges'/'*.jsonl.gz')]
+    assert len(exchanges) > 3000
+    for exchange in exchanges:
+        call = Call(exchange['method'], exchange['url'], [('content-type', 'application/json')], req_bytes(exchange))
+        line = file_module.write_line('0123456789abcdef', call, file_module.Recording(exchange['status'], exchange['resp_headers'], resp_bytes(exchange), 0.5))
+        assert outcome(line, file_module.fast_loads) == outcome(line, lambda: json.loads)
 
 @pytest.mark.parametrize('fields', ['"elapsed":1e400', '"elapsed":NaN', '"elapsed":-1', '"elapsed":"1"', '"elapsed":true', '"elapsed":1e8', '"status_code":99', '"status_code":999', '"status_code":1000', '"status_code":true', '"status_code":"200"',
     '"headers":[]', '"headers":"x"', '"headers":["x"]', '"headers":{"a":1,"b":null}', '"headers":{"a":"\\ud800"}', '"headers":{"\\ud800":"a"}', '"headers":{"a":"\u00e9\u2028"}', '"headers":{"Content-Encoding":"gzip"}', '"headers":{"content-type":"text/plain; charset=nonsense"}',
