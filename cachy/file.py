@@ -190,7 +190,8 @@ def write_line(
 @lru_cache
 def fast_loads(): # a function
     "What parses JSON fastest, of what is installed"
-    try: import orjson
+    try:
+        import orjson
     except ImportError: return json.loads
     def loads(data):
         try: return orjson.loads(data)
