@@ -105,7 +105,8 @@ ways = { # commands that run all five scripts
     'nbdev-test with two workers': [f'cd nbs && {python} -c "from nbdev.test import nbdev_test; nbdev_test(path=\'.\', n_workers=2)"'],
     'xdist': [pytest_command]}
 
-@pytest.mark.parametrize('way', [pytest.param(way, marks=() if way == 'xdist' else pytest.mark.slow) for way in ways])
+@pytest.mark.slow
+@pytest.mark.parametrize('way', ways)
 def test_what_a_run_uses_stays(project, way, capfd):
     if 'nbdev' in way and not find_spec('nbdev'): pytest.skip('optional: nbdev; all is well without it')
     folder, _, used = project

@@ -371,7 +371,7 @@ def test_a_wrong_marker_is_one_line(run, pytester, stand_in, marker, words):
     result.assert_outcomes(errors=1)
     assert words in result.stdout.str() and 'pytest_plugin.py' not in result.stdout.str() and stand_in.calls == 0
 
-@pytest.mark.parametrize('args', [(), ('-p', 'xdist', '-n', '2')], ids=['alone', 'xdist'])
+@pytest.mark.parametrize('args', [(), pytest.param(('-p', 'xdist', '-n', '2'), marks=pytest.mark.slow)], ids=['alone', 'xdist'])
 def test_what_failed_tests_recorded_can_go(run, pytester, stand_in, args):
     pytester.makepyfile('''
 import pytest

@@ -37,7 +37,7 @@ def without_none(item):
 
 def pythons():
     "Who records and who replays"
-    yield pytest.param(sys.executable, sys.executable, id='same')
+    yield pytest.param(sys.executable, sys.executable, id='same', marks=pytest.mark.slow)
     why = pytest.mark.skipif(not other_python, reason='optional: a second environment, named by CACHY_OTHER_PYTHON (`.ci/run` makes one); all is well without it')
     for recorder, replayer, name in ((other_python, other_python, 'other'), (sys.executable, other_python, 'to-other'), (other_python, sys.executable, 'from-other')):
         yield pytest.param(recorder, replayer, id=name, marks=[why, pytest.mark.slow])
@@ -54,6 +54,7 @@ def test_second_run_makes_no_call(recorder, replayer, record):
         assert live['openai'].split('.')[0] != again['openai'].split('.')[0]
         assert without_none(again['results']) == without_none(live['results']) # each generation has optional fields of its own
 
+@pytest.mark.slow
 def test_nothing_secret_is_in_the_file(record):
     _, folder, _ = record(sys.executable)
     text = (folder/'cachy.jsonl').read_text(encoding='utf-8')

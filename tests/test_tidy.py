@@ -152,7 +152,7 @@ ways = { # code that asks 'one' and 'two', and nothing else
     'a pool': "from concurrent.futures import ProcessPoolExecutor\nif __name__ == '__main__':\n    with ProcessPoolExecutor(2) as pool: list(pool.map(ask, ['one', 'two']))",
     'the environment': "os.environ['CACHY_MODE'] = 'record'\nask('one'); ask('two')"}
 
-@pytest.mark.parametrize('way', [pytest.param(way, marks=() if way in ('plain', 'forks', 'a pool') else pytest.mark.slow) for way in ways])
+@pytest.mark.parametrize('way', [pytest.param(way, marks=() if way in ('plain', 'forks') else pytest.mark.slow) for way in ways])
 def test_what_a_run_does_not_use_goes(project, way, capfd):
     path, line_of, command = project
     path.write_bytes(b''.join(map(line_of, ['old', 'one', 'older', 'two', 'one'])))
