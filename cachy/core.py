@@ -270,10 +270,8 @@ class Question:
         anew = self.fresh if self.fresh is not None else session.history.recorded if session.mode == 'record' else None
         if may_call and anew is not None and asked.key not in anew: return None
         recording = session.file.find(asked.key) or self.find_elsewhere()
-        if recording is None:
-            if not may_call: raise self.miss()
-            if session.mode == 'auto' and session.file.index: self.say_what_helps()
-            return None
+        if recording is None and not may_call: raise self.miss()
+        if recording is None: return None
         if may_look and session.history.is_stuck(asked): self.fallback, recording = recording, None
         else: self.replayed(recording)
         return recording
@@ -285,11 +283,14 @@ class Question:
         return recording or self.fetched
     def say_what_helps(self):
         "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
+        index = self.session.file.index
+        if self.session.mode != 'auto' or not index or self.key in index: return
         from cachy.adopt import say_what_helps
         say_what_helps(self.session.file, self.call, self.key_for)
     def key_for(self, call:Call)->str: # 16 hex digits
-        "The key that `call` would have here"
-        return request_key(call, self.session.norm_pats, ignore=self.session.ignore, sample=self.sample)
+        "The key that `call`, which may be ours but for URL and headers, would have here"
+        body = self.body if call.body is self.call.body else None
+        return request_key(call, self.session.norm_pats, body, self.session.ignore, self.sample)
     def find_former(self)->Recording|None:
         "The answer to what an older SDK sent for the same question; it gets a line of today"
         from cachy.adopt import adopt
@@ -432,6 +433,7 @@ class Exchange(Question):
     def sending(self, request): # of any library
         "Mark `request` as being sent; if it was tried live and fails, its recording is the answer after all"
         if placeholder in self.secrets and not self.fallback: raise self.no_key()
+        if not self.fallback: self.say_what_helps()
         token, self.start = being_sent.set(request), time.perf_counter()
         if not self.fallback: self.session.history.sent(self.identity)
         with self.session.lock: self.session.ledger.take_down(self, 'not recorded') # as long as nothing else is known

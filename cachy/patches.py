@@ -99,7 +99,7 @@ class ImportHook:
         function = registered[name]
         self.unfinished.discard(name)
         try:
-            if isinstance(function, str): function = pkgutil.resolve_name(function)
+            if isinstance(function, str): function = registered[name] = pkgutil.resolve_name(function)
             function(sys.modules[name], patcher.replace)
         except Exception as error:
             if self.wait_for(name): return

@@ -99,7 +99,7 @@ def add_up(
 ):
     "Add what was counted elsewhere"
     for sums, more in ((suite.replays, replays), (suite.records, records)):
-        for path, counted in more.items(): sums[path] = Counter(sums.get(path)) + Counter(counted)
+        for path, counted in more.items(): sums.setdefault(path, Counter()).update(counted)
     for outcome, count in counts.items(): suite.counts[outcome] = suite.counts.get(outcome, 0) + count
     for path, keys in used.items(): suite.used.setdefault(path, set()).update(keys)
     for path, lines in failed.items(): suite.failed.setdefault(path, []).extend(lines)

@@ -266,6 +266,7 @@ def read_answered(
         at, usage, text('service_tier'))
 
 # %% ../nbs/19_receipt.ipynb #b1f34b81
+@lru_cache
 def price_list(): # None: it is not installed
     "The module `genai_prices`"
     try: return importlib.import_module('genai_prices')
@@ -436,6 +437,7 @@ def make_receipt(
     records:Mapping # key: how often it was recorded
 )->Receipt:
     "The receipt for what a session replayed and recorded"
+    price_list.cache_clear() # somebody may have installed it meanwhile
     repeated = {key: count for key, count in records.items() if count > 1}
     again = last_lines(file, repeated) if repeated else {}
     answers = [('replayed', file.find(key, read_answered), count) for key, count in replays.items()]

@@ -261,6 +261,15 @@ def listed(
     return [item for name in names if isinstance(holder.get(name), list) for item in holder[name] if isinstance(item, dict)]
 
 # %% ../nbs/02_request.ipynb #458b2a16
+inner_names = frozenset(name for _, name, _ in inner_ids)
+
+@lru_cache(1000)
+def part_fields(
+    kind:str # `type` of a part
+)->list: # of `(end, field)`, as `tool_ids` yields them
+    "The field in which a part of that kind has its id"
+    return [(end, field) for end, suffix, field in part_ids if kind.endswith(suffix)][:1]
+
 def tool_ids(
     body # a parsed JSON body
 ): # yields `(end, holder, field)`, where `end` is 'call', 'result', or 'lone': a result whose call came without an id
@@ -270,9 +279,9 @@ def tool_ids(
         if calls := listed(turn, 'tool_calls'): nameless = not any('id' in tool_call for tool_call in calls)
         yield 'lone' if nameless else 'result', turn, 'tool_call_id'
         for tool_call in calls: yield 'call', tool_call, 'id'
-        for part in [turn, *listed(turn, 'content', 'parts')]:
-            kind = str(part.get('type'))
-            for end, _, field in [row for row in part_ids if kind.endswith(row[1])][:1]: yield end, part, field
+        for part in (turn, *listed(turn, 'content', 'parts')):
+            for end, field in part_fields(str(part.get('type'))): yield end, part, field
+            if inner_names.isdisjoint(part): continue
             for end, name, field in inner_ids:
                 if isinstance(part.get(name), dict): yield end, part[name], field
 
@@ -282,6 +291,7 @@ def number_tool_ids(
 )->list: # the places, in the order of `tool_ids`, that hold a number now
     "Number the tool-call ids of `body` of which both call and result are there, by first appearance"
     places = [place for place in tool_ids(body) if isinstance(place[1].get(place[2]), str)]
+    if not places: return []
     calls, results = ({holder[field] for end, holder, field in places if end == wanted} for wanted in ('call', 'result'))
     numbers, replaced = {}, []
     for i, (end, holder, field) in enumerate(places):
