@@ -7,8 +7,8 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 # %% auto #0
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed_headers', 'plain_accepts', 'credential_headers',
            'credential_fields', 'ignore', 'credential_words', 'address_words', 'key_kinds', 'harmless_kinds',
-           'value_words', 'describing_words', 'said_words', 'credential_shapes', 'turn_lists', 'read_methods',
-           'read_verbs', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
+           'value_words', 'describing_words', 'said_words', 'credential_shapes', 'read_methods', 'read_verbs',
+           'turn_lists', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
            'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
            'not_finished', 'job_fields', 'final_states', 'usage_holders', 'usage_fields', 'temperature_field',
            'key_variables', 'other_names', 'placeholder', 'compiled_switches', 'stable_values', 'needed_headers']
@@ -123,14 +123,12 @@ credential_shapes = ( # what it looks like, pattern
     ('a bearer token', r'Bearer [\w.~+/-]{20,}=*'),
     ('a private key', r'-----BEGIN [A-Z ]*PRIVATE KEY-----'))
 
-# %% ../nbs/01_providers.ipynb #b0b65a25
-turn_lists = ('messages', 'input', 'contents') # chat completions, Anthropic, Bedrock, Cohere; Responses; Gemini
-
 # %% ../nbs/01_providers.ipynb #fd3a415b
 read_methods = ('GET', 'HEAD')
 read_verbs = ('fetch', 'get', 'list', 'describe', 'poll') # first word of the operation that a POST names
 
 # %% ../nbs/01_providers.ipynb #9c6898f0
+turn_lists = ('messages', 'input', 'contents') # chat completions, Anthropic, Bedrock, Cohere; Responses; Gemini
 part_ids = ( # end, how the part's `type` ends, field of the id: Responses and Anthropic
     ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'),
     ('result', 'tool_result', 'tool_use_id'))

@@ -51,7 +51,7 @@ def renew_always(session):
     "Have `session` call for each question, though it was asked before"
     class Nothing(set):
         def add(self, key): pass
-    session.renewed = Nothing()
+    session.history.recorded = Nothing()
 
 def pytest_runtest_logreport(report):
     path = os.environ.get('SUITES_OUT')
