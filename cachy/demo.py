@@ -9,17 +9,18 @@ __all__ = []
 
 # %% ../nbs/12_demo.ipynb #9a4de9b5
 import json
+import logging
 import tempfile
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-from .core import enable_cachy
+from .core import CachyMiss, enable_cachy
 from .standin import StandIn
 from .terminal import command_parser
 
-# %% ../nbs/12_demo.ipynb #f5796efe
+# %% ../nbs/12_demo.ipynb #21aae5ab
 def chat(
     question:str, # for the model
     **more # further fields
@@ -27,50 +28,78 @@ def chat(
     "A question in OpenAI's format"
     return dict(model='gpt-4o', messages=[dict(role='user', content=question)], **more)
 
-@contextmanager
-def timed(
-    session, # whose counts tell what happened
-    label:str # of the line that is printed
-):
-    "Print how long the body took, and what became of its calls"
-    before, start = session.counts.copy(), time.perf_counter()
-    yield
-    seconds, new = time.perf_counter() - start, session.counts - before
-    outcomes = ', '.join(f'{count} {outcome}' for outcome, count in sorted(new.items()))
-    print(f'\n      {label}: {seconds * 1000:7.1f} ms, {outcomes}', flush=True)
+def say(
+    words:str,
+    column:int=0 # where the line is already
+)->int: # where it is now
+    "Print `words` at once, without ending the line"
+    print(words, end='', flush=True)
+    return column + len(words)
 
-# %% ../nbs/12_demo.ipynb #21aae5ab
-def ask_once(client, url):
+def ask_once(client, url)->tuple: # what came, and how wide the printed words are
     "One plain call"
-    answer = client.post(url, json=chat('Why do cats purr?')).json()
-    print('      ' + answer['choices'][0]['message']['content'], end='')
+    answer = client.post(url, json=chat('Why do cats purr?')).text
+    return answer, say(json.loads(answer)['choices'][0]['message']['content'])
 
-def stream_once(client, url):
+def stream_once(client, url)->tuple: # what came, and how wide the printed words are
     "One stream, word by word"
-    print('      ', end='')
-    with client.stream('POST', url, json=chat('And why do they miaow?', stream=True)) as response:
+    lines, width = [], 0
+    with client.stream('POST', url, json=chat('Why do they miaow?', stream=True)) as response:
         for line in response.iter_lines():
-            if not line.startswith('data: {'): continue
-            delta = json.loads(line[6:])['choices'][0]['delta']
-            print(delta.get('content', ''), end='', flush=True)
+            lines.append(line)
+            if line.startswith('data: {'): width = say(json.loads(line[6:])['choices'][0]['delta'].get('content', ''), width)
+    return lines, width
 
-def ask_many(client, url):
+def ask_many(client, url)->tuple: # what came, and how wide the printed words are
     "Eight calls at once, two of each question"
     questions = [f'Tell me fact {i % 4} about cats' for i in range(8)]
     ask = lambda question: client.post(url, json=chat(question)).text
     with ThreadPoolExecutor(8) as pool: answers = list(pool.map(ask, questions))
-    print(f'      {len(answers)} answers, {len(set(answers))} of them different', end='')
+    return answers, say(f'{len(answers)} answers, {len(set(answers))} of them different')
+
+# %% ../nbs/12_demo.ipynb #f5796efe
+def twice(
+    title:str, # for people
+    call, # one of those above, with its arguments
+    session # whose counts tell what happened
+):
+    "Make a call twice, and print how long each took"
+    print(title)
+    came = []
+    for _ in range(2):
+        before, start = session.counts.copy(), time.perf_counter()
+        say('  ')
+        answer, width = call()
+        seconds, outcomes = time.perf_counter() - start, ', '.join(sorted(session.counts - before))
+        print(f"{'':{57 - width}}{seconds * 1000:6.0f} ms  {outcomes.partition(',')[0]}", flush=True)
+        came.append(answer)
+    print('  the same, byte for byte\n' if came[0] == came[1] else '  another answer\n')
 
 # %% ../nbs/12_demo.ipynb #7f710be5
 def show_file(
     path:Path # of the recordings
 ):
     "Print the lines of the file in short"
-    print(f'\nThe file has {path.stat().st_size:,} bytes, one line a recording:')
-    for line in path.read_text(encoding='utf-8').splitlines():
+    print(f'{path.name} has {path.stat().st_size:,} bytes, one line a recording:')
+    lines = path.read_text(encoding='utf-8').splitlines()
+    for line in lines[:2]:
         fields = json.loads(line)
         question, answer = fields['request']['body']['messages'][-1]['content'], ' '.join(fields['response'].split())
-        print(f"  {fields['key']} {fields['status_code']} {question!r:34} -> {answer[:50]}…")
+        print(f"  {fields['key']} {question!r:28} -> {answer[:26]}…")
+    if len(lines) > 2: print(f'  … and {len(lines) - 2} more')
+
+# %% ../nbs/12_demo.ipynb #9a1b22d7
+def show_miss(
+    call, # whose question is not recorded
+    log=logging.getLogger('cachy') # which would say the same
+):
+    "Print what a missing recording looks like"
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try: call()
+    except CachyMiss as miss:
+        for line in str(miss).splitlines(): print(textwrap.fill(line, 78, initial_indent='  ', subsequent_indent='    '))
+    finally: log.setLevel(level)
 
 # %% ../nbs/12_demo.ipynb #6fdc0a18
 def demo(
@@ -79,18 +108,20 @@ def demo(
 ):
     "Make a few calls twice, with and without a recording, and show the difference"
     import httpx
+    calls = (('A plain call', ask_once), ('A stream', stream_once), ('Eight calls at once, two of each question', ask_many))
     with StandIn(delay, event_delay) as server, httpx.Client() as client, tempfile.TemporaryDirectory() as folder:
         url = server.url + '/v1/chat/completions'
-        print(f'A stand-in provider listens at {server.url} and takes {delay} s for an answer.')
-        print("In your notebook, this one line is all: enable_cachy()\n")
+        print(f'A stand-in provider on this machine takes {delay} s for an answer.')
+        print('In your notebook, this one line is all: enable_cachy()\n')
         with enable_cachy(folder, doms=('127.0.0.1',), mode='auto') as session:
-            for title, call in (('A plain call', ask_once), ('A stream', stream_once), ('Eight calls at once', ask_many)):
-                print(title)
-                for label in ('first ', 'second'):
-                    with timed(session, label): call(client, url)
+            for title, call in calls: twice(title, lambda call=call: call(client, url), session)
         show_file(session.file.path)
-        print(f'\nThe provider was called {server.calls} times for {sum(session.counts.values())} answers.')
-        print("Next: put `from cachy import enable_cachy; enable_cachy()` at the top of a notebook, and commit `cachy.jsonl`.")
+        print(f'The provider was called {server.calls} times for {sum(session.counts.values())} answers.')
+        print('\nIn CI, where nothing may be called, a question that was never recorded fails:')
+        with enable_cachy(folder, doms=('127.0.0.1',), mode='replay'):
+            show_miss(lambda: client.post(url, json=chat('Why do dogs purr?')))
+    print('\nNext: put these two lines at the top of a notebook, and commit cachy.jsonl.')
+    print('  from cachy import enable_cachy\n  enable_cachy();')
 
 # %% ../nbs/12_demo.ipynb #6603cefe
 def demo_command(

@@ -34,22 +34,32 @@ def lead(
     def end(): httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request = plain
     return end
 
+class Project:
+    "An empty project to work in, so that files have short names"
+    def __init__(self):
+        self.home, self.folder = os.getcwd(), tempfile.TemporaryDirectory()
+        self.name = os.path.join(os.path.realpath(self.folder.name), 'zoo')
+        os.makedirs(self.name)
+        os.chdir(self.name)
+        open('pyproject.toml', 'w').close()
+    def cleanup(self):
+        "Go back to where we were"
+        os.chdir(self.home)
+        self.folder.cleanup()
+
 class Stage:
     "A stand-in that is called in place of every provider, and an empty project to work in"
     def __init__(self,
         delay:float=0., # seconds before each answer
         event_delay:float=0. # seconds before each event of a stream
     ):
-        self.home, self.folder, self.before = os.getcwd(), tempfile.TemporaryDirectory(), dict(os.environ)
+        self.project, self.before = Project(), dict(os.environ)
         self.made = standin.new_id, standin.time
         count = itertools.count(1)
         standin.new_id = lambda prefix: f'{prefix}{next(count):04}'
         standin.time = SimpleNamespace(time=lambda: 1767225600, sleep=time.sleep) # the first second of 2026
         self.stand_in = standin.StandIn(delay, event_delay).start()
         self.end = lead(self.stand_in.server.server_port)
-        os.makedirs(f'{self.folder.name}/zoo')
-        os.chdir(f'{self.folder.name}/zoo')
-        open('pyproject.toml', 'w').close()
         self.handler, log = Warnings(), logging.getLogger('cachy')
         log.addHandler(self.handler)
         log.propagate = False
@@ -67,7 +77,7 @@ class Stage:
         what = f"run_path({rest[0]!r}" if name == 'python' else f"run_module({name!r}"
         argv = rest if name == 'python' else [name, *rest]
         code = f"{start}; import sys, runpy; sys.argv = {argv!r}; runpy.{what}, run_name='__main__')"
-        path = os.pathsep.join([self.home, str(Path(cachy.__file__).parent.parent)])
+        path = os.pathsep.join([self.project.home, str(Path(cachy.__file__).parent.parent)])
         plain = dict(os.environ, PYTHONPATH=path, COLUMNS='100', NO_COLOR='1', PYTHONDONTWRITEBYTECODE='1', **env)
         plain['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1' # other plugins take seconds to load
         plain['PYTEST_ADDOPTS'] = '-p no:cacheprovider -p cachy.pytest_plugin -W ignore::pytest.PytestAssertRewriteWarning'
@@ -87,8 +97,7 @@ class Stage:
         standin.new_id, standin.time = self.made
         logging.getLogger('cachy').removeHandler(self.handler)
         logging.getLogger('cachy').propagate = True
-        os.chdir(self.home)
         self.stand_in.stop()
-        self.folder.cleanup()
+        self.project.cleanup()
         os.environ.clear()
         os.environ.update(self.before)

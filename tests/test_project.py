@@ -51,5 +51,8 @@ def test_every_line_fits():
 def test_demo(tmp_path):
     done = subprocess.run([bin_folder/'cachy', 'demo'], cwd=tmp_path, capture_output=True, text=True, timeout=60, env=os.environ | {'CI': 'true'})
     assert done.returncode == 0, done.stderr
-    for text in ('1 recorded', '1 replayed', '8 replayed', 'called 6 times for 20 answers'): assert text in done.stdout
+    for text in ('called 6 times for 20 answers', 'no recording for POST', "'Why do cats purr?' -> 'Why do dogs purr?'"): assert text in done.stdout
+    assert [line.split()[-1] for line in done.stdout.splitlines() if ' ms ' in line] == ['recorded', 'replayed'] * 3
+    assert done.stdout.count('the same, byte for byte') == 3 and max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stderr == ''
     assert list(tmp_path.iterdir()) == []
