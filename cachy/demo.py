@@ -90,10 +90,10 @@ def show_file(
 
 # %% ../nbs/12_demo.ipynb #9a1b22d7
 def show_miss(
-    call, # whose question is not recorded
-    log=logging.getLogger('cachy') # which would say the same
+    call # whose question is not recorded
 ):
     "Print what a missing recording looks like"
+    log = logging.getLogger('cachy') # would say the same
     level = log.level
     log.setLevel(logging.CRITICAL)
     try: call()

@@ -1,10 +1,6 @@
 "The pages: each is in the sidebar, every link holds, every file that the site names exists, and the README stays short."
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -89,18 +85,3 @@ def test_badges_are_true():
     for name in re.findall(rf'{repository}/actions/workflows/([\w.]+)', (root/'README.md').read_text(encoding='utf-8')):
         assert (root/'.github'/'workflows'/name).exists()
     assert Path(root/'.github'/'workflows'/'release.yml').exists()
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason='notebooks are saved with Python 3.11, whose tracebacks and prices are in them')
-@pytest.mark.parametrize('notebook', notebooks, ids=lambda path: path.stem)
-def test_a_run_changes_nothing(notebook, tmp_path):
-    "What a notebook shows is the same at each run"
-    for name in ('nbs', 'cachy'): shutil.copytree(root/name, tmp_path/name, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
-    (tmp_path/'bench').mkdir()
-    figures = [path.relative_to(root) for path in root.glob('bench/*.json')]
-    for name in ('pyproject.toml', 'settings.ini', 'README.md', *figures): shutil.copy(root/name, tmp_path/name)
-    env = os.environ | {'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', 'PYTHONPATH': str(tmp_path)}
-    for command in (['nbdev-test', '--save', '--n-workers', '0', f'nbs/{notebook.name}'], ['nbdev-clean']):
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
-    assert (tmp_path/'nbs'/notebook.name).read_text(encoding='utf-8') == notebook.read_text(encoding='utf-8')

@@ -24,7 +24,9 @@ def run(*command, cwd=root):
 pages = [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem[0] in '34' else ()) for path in notebooks]
 
 @pytest.mark.parametrize('notebook', pages)
-def test_notebook(notebook, tmp_path): assert failure_of(notebook, root, tmp_path) == ''
+def test_notebook(notebook, tmp_path):
+    "Each runs, and shows what is saved: a run changes nothing in git"
+    assert failure_of(notebook, tmp_path) == ''
 
 def test_modules_and_notebooks_are_in_step(tmp_path):
     "Exporting and cleaning again changes nothing"
