@@ -482,6 +482,18 @@ def test_a_line_reads_the_same_with_each_parser(content):
     assert file_module.fast_loads() is not json.loads
     for line in content.split(b'\n'): assert outcome(line, file_module.fast_loads) == outcome(line, lambda: json.loads)
 
+@many
+@given(st.text() | st.text(st.characters(max_codepoint=0x9f)))
+def test_a_text_is_written_the_same_by_each_parser(text):
+    pytest.importorskip('orjson', reason='optional: orjson is not installed; all is well without it')
+    text = text.encode('utf-8', 'ignore').decode() # as a body can hold it
+    file_module.fast_quote.cache_clear()
+    fast = file_module.fast_quote()(text)
+    with mock.patch.dict(sys.modules, orjson=None):
+        file_module.fast_quote.cache_clear()
+        assert fast == file_module.fast_quote()(text)
+    file_module.fast_quote.cache_clear()
+
 def outcome(line, loads):
     with mock.patch.object(file_module, 'fast_loads', loads):
         try: return repr(file_module.read_line(line))
