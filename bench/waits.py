@@ -155,10 +155,11 @@ def parts_of(name, text):
     end = text.index('\nversion:') + 1 if '\nversion:' in text[start:] else len(text)
     return text[:start], text[start:end], text[end:]
 
-def measure(runs, large):
-    "Yield the task, and the seconds that each takes"
+def measure(runs, large, only):
+    "Yield the task, and the seconds that each takes; of a task whose title lacks `only`, none"
     from cachy.standin import StandIn
     def compare(title, make, run, among=names):
+        if only not in title: return title, {}
         failed = {}
         places = {name: make(name) for name in among}
         times = {name: [] for name in among}
@@ -202,8 +203,8 @@ def measure(runs, large):
         caches = tuple(name for name in names if name != 'no cache')
         for size in sizes:
             title, seconds = compare(f'one replayed call, {size:,} recordings in the file', grown(size), lambda place: place.run('ask_each', 1), caches)
-            yield title, {name: seconds.get(name, 'not tried') for name in names[1:]}
-            caches = tuple(name for name in caches if isinstance(seconds[name], float) and seconds[name] < limit / 10)
+            yield title, {name: seconds.get(name, 'not tried') for name in names[1:]} if seconds else {}
+            caches = tuple(name for name in caches if not seconds or (isinstance(seconds[name], float) and seconds[name] < limit / 10))
 
 def show(found):
     "Markdown"
@@ -214,16 +215,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--large', action='store_true', help='files of 100,000 recordings, too')
+    parser.add_argument('--only', default='', metavar='TEXT', help='measure the tasks anew whose title has this text')
     options = parser.parse_args()
     for name in packages: python_of(name)
     subprocess.run([python_of('new'), '-m', 'pip', 'install', '-q', '--no-deps', '--force-reinstall', here.parent], check=True) # cachy as it is now, compiled
-    found = {}
-    for title, seconds in measure(options.runs, options.large):
+    out = here/'waits.json'
+    found = json.loads(out.read_text())['seconds'] if options.only and out.exists() else {}
+    for title, seconds in measure(options.runs, options.large, options.only):
+        if not seconds: continue
         found[title] = seconds
         print(title, {name: round(value, 2) if isinstance(value, float) else value for name, value in seconds.items()}, file=sys.stderr)
     versions = {name: subprocess.run([python_of('new'), '-c', f'from importlib.metadata import version; print(version({name!r}))'], capture_output=True, text=True).stdout.strip()
         for name in ('vcrpy', 'pytest-recording', 'cassetter', 'openai')}
-    (here/'waits.json').write_text(json.dumps(dict(versions=versions | dict(pycachy='0.0.22', python='.'.join(map(str, sys.version_info[:2]))), runs=options.runs, seconds=found), indent=1) + '\n')
+    out.write_text(json.dumps(dict(versions=versions | dict(pycachy='0.0.22', python='.'.join(map(str, sys.version_info[:2]))), runs=options.runs, seconds=found), indent=1) + '\n')
     print(show(found))
 
 if __name__ == '__main__': child(*sys.argv[2:]) if sys.argv[1:2] == ['child'] else main()
