@@ -1,10 +1,11 @@
 """Which ways to call a cached host does the guard see? `python tools/ways.py` tries each against a server on this machine, and prints a table.
 
-In replay mode: how often the server was called, and whether the message names the host and who asks; in mode 'auto': is it told? The first rows are those
+In replay mode: how often the server was called, and whether the message names the host and who asks; in mode 'auto': is it told? Of what nobody sees: does a proxy where nobody listens stop it? The first rows are those
 of `tests/test_guard.py`, plain, in a thread and in a task; the last ones are other processes, and clients in C and Rust, as far as they are installed
 (`pip install pycurl curl_cffi primp rnet httpr pyreqwest`)."""
 import asyncio
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent.parent/'tests'))
 from cachy import CachyMiss, enable_cachy
@@ -45,6 +47,8 @@ def python_without_cachy(url): subprocess.run([sys.executable, '-c', f'import ur
 clients = [with_pycurl, with_curl_cffi, with_primp, with_rnet, with_httpr, with_pyreqwest]
 outside = [client for client in clients if find_spec(client.__name__.removeprefix('with_'))] + [curl] * bool(shutil.which('curl')) + [python_without_cachy]
 
+dead_proxy = dict.fromkeys(('http_proxy', 'https_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'), 'http://127.0.0.1:9') # nobody listens there
+
 class Told(logging.Handler):
     "Counts warnings"
     count = 0
@@ -75,11 +79,16 @@ def row(way)->list: # of cells
             hosts += 'localhost is called past the cache' in message
             callers += 'test_guard, line' in message or 'ways, line' in message
         with Listener() as listener: told += run(way, manner, listener, 'auto')[1]
+    stopped = ''
+    if way in outside:
+        with Listener() as listener, mock.patch.dict(os.environ, dead_proxy):
+            run(way, plainly, listener, 'replay')
+            stopped = 'no' if listener.was_called(10) else 'yes'
     of = f' of {len(manners)}'
     name = way.__name__.removeprefix('by_').removeprefix('with_').replace('_', ' ')
-    return [name, called, f'{hosts}{of}', f'{callers}{of}', f'{told}{of}']
+    return [name, called, f'{hosts}{of}', f'{callers}{of}', f'{told}{of}', stopped]
 
 if __name__ == '__main__':
-    print('| way | the server was called | named: the host | named: who asks | told in auto |\n|---|---|---|---|---|')
+    print('| way | the server was called | named: the host | named: who asks | told in auto | a dead proxy stops it |\n|---|---|---|---|---|---|')
     for way in [*ways, *outside]:
         print('| ' + ' | '.join(map(str, row(way))) + ' |', flush=True)
