@@ -110,6 +110,10 @@ def parts_of(
 ): # yields texts
     "`value`, and the credentials in it"
     yield value
+    if value.lstrip()[:1] in ('{', '['): # a gateway's configuration, which may hold those of providers
+        inner:set = set()
+        hide_text(value, inner)
+        yield from inner
     if last_word(name) in ('cookie', 'cookies'): yield from (pair.partition('=')[2] for pair in re.split(r';\s*', value))
     scheme, _, rest = value.partition(' ')
     if rest: yield rest.strip()
