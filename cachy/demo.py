@@ -36,6 +36,7 @@ def say(
     print(words, end='', flush=True)
     return column + len(words)
 
+# %% ../nbs/12_demo.ipynb #6155144b
 def ask_once(client, url)->tuple: # what came, and how wide the printed words are
     "One plain call"
     answer = client.post(url, json=chat('Why do cats purr?')).text

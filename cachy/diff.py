@@ -37,6 +37,7 @@ def question_of(
     "What `shown` asks: the lines behind the heading, before the answer, without settings"
     return [line for line in in_two(shown.lines)[0][1:] if not line.startswith(('  settings:', '  tools:'))]
 
+# %% ../nbs/17_diff.ipynb #f6ff09cb
 def place_of(
     shown:Shown
 )->str:
@@ -136,6 +137,7 @@ def compared(
             lines += ['+' + line for line in short_run(new[new_start:new_end], most)] if kind in ('replace', 'insert') else []
     return lines
 
+# %% ../nbs/17_diff.ipynb #775cad6b
 def fitted(
     change:Change,
     characters:int, # that there is room for
@@ -147,6 +149,7 @@ def fitted(
         if len(lines) <= height and sum(map(len, lines)) + len(lines) <= characters: break
     return '\n'.join(lines)
 
+# %% ../nbs/17_diff.ipynb #7c320ecc
 def counted(
     changes:list, # of `Change`
     equal:int # recordings
@@ -190,6 +193,7 @@ def as_details(
     summary = f'<summary>{kinds[change.kind][0]}: <code>{title_of(change)}</code></summary>'
     return f'<details>{summary}\n\n{fence}diff\n{body}\n{fence}\n</details>\n'
 
+# %% ../nbs/17_diff.ipynb #18fed2e7
 def as_markdown(
     name:str, # of the file
     changes:list, # of `Change`

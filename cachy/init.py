@@ -49,6 +49,7 @@ def add_attributes(
     append_line(top/'.gitattributes', attributes_line)
     return [f'.gitattributes: {attributes_line}']
 
+# %% ../nbs/19_init.ipynb #51af5b47
 def driver_settings()->dict: # value by name of a setting
     "How git shows recordings as text"
     code = 'import sys; sys.path = [path for path in sys.path if path]; from cachy.cli import main; sys.exit(main())'
@@ -81,6 +82,7 @@ def tell_gitleaks(
     append_line(path, f"\n[[allowlists]]\ndescription = \"{description}\"\npaths = ['''{pattern}''']")
     return ['.gitleaks.toml: an [[allowlists]] entry']
 
+# %% ../nbs/19_init.ipynb #c94cf550
 def tell_detect_secrets(
     top:Path # of the working tree
 )->list: # of texts: what was done
@@ -121,6 +123,7 @@ def exclude_from_hooks(
             done.append(f'.pre-commit-config.yaml: please add {pattern} to the `exclude` of {hook[2]} yourself')
     return changed, done
 
+# %% ../nbs/19_init.ipynb #3d474b2f
 def tell_pre_commit(
     top:Path # of the working tree
 )->list: # of texts: what was done

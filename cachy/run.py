@@ -29,6 +29,7 @@ class Run(NamedTuple):
         try: os.write(file, f'{key}\n'.encode())
         finally: os.close(file)
 
+# %% ../nbs/21_run.ipynb #30dd37fb
 def same_path(
     path # of a file that need not exist
 )->str:

@@ -56,6 +56,7 @@ def put_in_place(
         os.fsync(file.fileno())
     return new
 
+# %% ../nbs/16_tidy.ipynb #683bb184
 def rewrite_once(
     path:Path, # of a file, no link
     change # as for `rewrite`

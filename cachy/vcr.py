@@ -85,6 +85,7 @@ def body_of(
     if 'parsed_body' in message: return json.dumps(message['parsed_body']).encode()
     return as_bytes(message.get('body', message.get('content')))
 
+# %% ../nbs/17_import.ipynb #0dec247a
 def pairs_of(
     headers # names and values, or lists of them
 )->list: # `(name, value)` pairs, the names in lower case
@@ -143,6 +144,7 @@ def decode(
             if not is_text(body): raise ValueError(f'its body is damaged: it is not {name}, as its headers say') from None
     return body
 
+# %% ../nbs/17_import.ipynb #65187b7a
 def date_of(
     headers:dict # of an answer
 )->str: # empty if they do not say
@@ -284,7 +286,6 @@ def make_parser()->argparse.ArgumentParser:
         help='a header that the requests to a host had, and their cassettes lack')
     return parser
 
-# %% ../nbs/17_import.ipynb #5005c8ee
 def complain(what, status:int)->int:
     "Print `what`, and give `status`"
     print(what, file=sys.stderr)

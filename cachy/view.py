@@ -28,6 +28,7 @@ def short_path(
     if folder != here and path.is_relative_to(here): return str(path.relative_to(here))
     return str(Path(folder.name)/path.name) if here.is_relative_to(folder) else str(path)
 
+# %% ../nbs/19a_view.ipynb #a9cdfda8
 def describe_session(
     mode:str,
     why:str, # that mode holds
