@@ -220,14 +220,14 @@ def main():
     for name in packages: python_of(name)
     subprocess.run([python_of('new'), '-m', 'pip', 'install', '-q', '--no-deps', '--force-reinstall', here.parent], check=True) # cachy as it is now, compiled
     out = here/'waits.json'
-    found = json.loads(out.read_text())['seconds'] if options.only and out.exists() else {}
+    found, runs = map(json.loads(out.read_text()).get, ('seconds', 'runs')) if options.only and out.exists() else ({}, {})
     for title, seconds in measure(options.runs, options.large, options.only):
         if not seconds: continue
-        found[title] = seconds
+        found[title], runs[title] = seconds, options.runs
         print(title, {name: round(value, 2) if isinstance(value, float) else value for name, value in seconds.items()}, file=sys.stderr)
     versions = {name: subprocess.run([python_of('new'), '-c', f'from importlib.metadata import version; print(version({name!r}))'], capture_output=True, text=True).stdout.strip()
         for name in ('vcrpy', 'pytest-recording', 'cassetter', 'openai')}
-    out.write_text(json.dumps(dict(versions=versions | dict(pycachy='0.0.22', python='.'.join(map(str, sys.version_info[:2]))), runs=options.runs, seconds=found), indent=1) + '\n')
+    out.write_text(json.dumps(dict(versions=versions | dict(pycachy='0.0.22', python='.'.join(map(str, sys.version_info[:2]))), runs=runs, seconds=found), indent=1) + '\n')
     print(show(found))
 
 if __name__ == '__main__': child(*sys.argv[2:]) if sys.argv[1:2] == ['child'] else main()

@@ -432,10 +432,11 @@ class Exchange(Question):
     @contextmanager
     def sending(self, request): # of any library
         "Mark `request` as being sent; if it was tried live and fails, its recording is the answer after all"
-        if placeholder in self.secrets and not self.fallback: raise self.no_key()
-        if not self.fallback: self.say_what_helps()
+        if not self.fallback:
+            if placeholder in self.secrets: raise self.no_key()
+            self.say_what_helps()
+            self.session.history.sent(self.identity)
         token, self.start = being_sent.set(request), time.perf_counter()
-        if not self.fallback: self.session.history.sent(self.identity)
         with self.session.lock: self.session.ledger.take_down(self, 'not recorded') # as long as nothing else is known
         try: yield
         except Exception:

@@ -71,8 +71,8 @@ def twice(
         before, start = session.counts.copy(), time.perf_counter()
         say('  ')
         answer, width = call()
-        seconds, outcomes = time.perf_counter() - start, ', '.join(sorted(session.counts - before))
-        print(f"{'':{57 - width}}{seconds * 1000:6.0f} ms  {outcomes.partition(',')[0]}", flush=True)
+        seconds, outcome = time.perf_counter() - start, min(session.counts - before, default='') # 'recorded' if anything was
+        print(f"{'':{57 - width}}{seconds * 1000:6.0f} ms  {outcome}", flush=True)
         came.append(answer)
     print('  the same, byte for byte\n' if came[0] == came[1] else '  another answer\n')
 

@@ -101,10 +101,6 @@ def parts_of(
 ): # yields texts
     "`value`, and the credentials in it"
     yield value
-    if value.lstrip()[:1] in ('{', '['): # a gateway's configuration, which may hold those of providers
-        inner:set = set()
-        hide_text(value, inner)
-        yield from inner
     if last_word(name) in ('cookie', 'cookies'): yield from (pair.partition('=')[2] for pair in re.split(r';\s*', value))
     scheme, _, rest = value.partition(' ')
     if rest: yield rest.strip()
@@ -213,6 +209,7 @@ def hide(
     if isinstance(value, str):
         if len(value) < 9 and not secret: return value # too short for a credential that another name does not tell
         if not value or not (secret or credential_shape.fullmatch(value)): return hide_text(value, found)
+        hide_text(value, found) # a gateway's configuration, as JSON, may hold those of providers
         found.update(parts_of(value, secret))
         return '***'
     if isinstance(value, list): return [hide(item, found, secret, address) for item in value]
@@ -497,7 +494,7 @@ def contains_secret(
     return bool(in_pieces) and holds('\0'.join(joined_texts(body, delimiter)))
 
 # %% ../nbs/04_secrets.ipynb #5a6b7c8d
-# by somebody
+# a credential that somebody has hidden before
 masked = re.compile(r'\W*(?:redacted|filtered|scrubbed|hidden|x+)\W*|[\w-]{0,16}(?:\*{3,}|\.{3,}|…)[\w-]{0,8}', re.IGNORECASE)
 
 # %% ../nbs/04_secrets.ipynb #39f2a3b4

@@ -70,8 +70,8 @@ def executors(folder):
                 assert len(miss_of(executor.submit(ask_sdk, 'new').result, 5).key) == 16
 
 def forks(folder):
-    "A child of a process with busy threads replays, and misses; each with a client that was made before, for a fork while OpenSSL makes one hangs by itself"
-    stop, mine, *others = threading.Event(), *(httpx.Client() for _ in range(3))
+    "A child of a process with busy threads replays, and misses"
+    stop, mine, *others = threading.Event(), *(httpx.Client() for _ in range(3)) # OpenSSL hangs in a child if a thread made one at the fork
     def busy(client):
         while not stop.is_set(): ask('one', client.post)
     with enable_cachy(folder, doms=('127.0.0.1',), mode='replay'):

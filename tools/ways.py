@@ -1,7 +1,8 @@
 """Which ways to call a cached host does the guard see? `python tools/ways.py` tries each against a server on this machine, and prints a table.
 
-In replay mode: how often the server was called, and whether the message names the host and who asks; in mode 'auto': is it told? Of what nobody sees: does a proxy where nobody listens stop it? The first rows are those
-of `tests/test_guard.py`, plain, in a thread and in a task; the last ones are other processes, and clients in C and Rust, as far as they are installed
+In replay mode: how often the server was called, and whether the message names the host and who asks; in mode 'auto': is it told? Of what nobody sees:
+does a proxy on which nobody listens stop it? The first rows are those of `tests/test_guard.py`, plain, in a thread and in a task; the last ones are
+other processes, and clients in C and Rust, as far as they are installed
 (`pip install pycurl curl_cffi primp rnet httpr pyreqwest`)."""
 import asyncio
 import logging
