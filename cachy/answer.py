@@ -54,6 +54,7 @@ def event_delimiter(
     if re.search(r'ndjson|jsonl|stream\+json', kind): return line_end
     return event_end if maybe_stream.fullmatch(kind) and start.lstrip().startswith(stream_starts) else None
 
+# %% ../nbs/03_answer.ipynb #4c1651f6
 def split_events(
     body:bytes,
     pattern # from `event_delimiter`
@@ -127,6 +128,7 @@ def says_something(
     if isinstance(value, dict): value = list(value.values())
     return any(map(says_something, value)) if isinstance(value, list) else bool(value)
 
+# %% ../nbs/03_answer.ipynb #269be700
 def reasons(
     content:dict # parsed JSON
 )->dict: # by place; a reason is empty where the part has not ended yet
@@ -142,6 +144,7 @@ def reasons(
             if said or must_end: found[place] = next((text for text in said if text.lower() not in not_finished), '')
     return found
 
+# %% ../nbs/03_answer.ipynb #83d0d3d6
 def is_error(
     content, # parsed JSON
     said:dict|None=None # its `reasons`, if they are known

@@ -7,8 +7,8 @@ Docs: https://AnswerDotAI.github.io/cachy/providers.html.md"""
 # %% auto #0
 __all__ = ['doms', 'credential_params', 'google_params', 'key_headers', 'unkeyed_headers', 'plain_accepts', 'credential_headers',
            'credential_fields', 'ignore', 'credential_words', 'address_words', 'key_kinds', 'harmless_kinds',
-           'value_words', 'describing_words', 'said_words', 'credential_shapes', 'read_methods', 'read_verbs',
-           'turn_lists', 'part_ids', 'inner_ids', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
+           'value_words', 'describing_words', 'said_words', 'credential_shapes', 'turn_lists', 'part_ids', 'inner_ids',
+           'read_methods', 'read_verbs', 'kept_headers', 'wire_headers', 'account_headers', 'stream_ends',
            'held_events', 'error_events', 'answer_parts', 'answer_notes', 'finish_fields', 'finish_flags',
            'not_finished', 'job_fields', 'final_states', 'usage_holders', 'usage_fields', 'temperature_field',
            'key_variables', 'other_names', 'placeholder', 'compiled_switches', 'stable_values', 'needed_headers']
@@ -123,18 +123,19 @@ credential_shapes = ( # what it looks like, pattern
     ('a bearer token', r'Bearer [\w.~+/-]{20,}=*'),
     ('a private key', r'-----BEGIN [A-Z ]*PRIVATE KEY-----'))
 
-# %% ../nbs/01_providers.ipynb #fd3a415b
-read_methods = ('GET', 'HEAD')
-read_verbs = ('fetch', 'get', 'list', 'describe', 'poll') # first word of the operation that a POST names
-
-# %% ../nbs/01_providers.ipynb #9c6898f0
+# %% ../nbs/01_providers.ipynb #b0b65a25
 turn_lists = ('messages', 'input', 'contents') # chat completions, Anthropic, Bedrock, Cohere; Responses; Gemini
+
 part_ids = ( # end, how the part's `type` ends, field of the id: Responses and Anthropic
     ('result', '_call_output', 'call_id'), ('call', '_call', 'call_id'), ('call', 'tool_use', 'id'),
     ('result', 'tool_result', 'tool_use_id'))
 inner_ids = ( # end, field of the part that holds the id, its name there: Gemini and Bedrock
     ('call', 'functionCall', 'id'), ('call', 'function_call', 'id'), ('result', 'functionResponse', 'id'),
     ('result', 'function_response', 'id'), ('call', 'toolUse', 'toolUseId'), ('result', 'toolResult', 'toolUseId'))
+
+# %% ../nbs/01_providers.ipynb #fd3a415b
+read_methods = ('GET', 'HEAD')
+read_verbs = ('fetch', 'get', 'list', 'describe', 'poll') # first word of the operation that a POST names
 
 # %% ../nbs/01_providers.ipynb #e7ff48e4
 kept_headers = (
@@ -199,20 +200,18 @@ key_variables = (
 other_names = {'GEMINI_API_KEY': 'GOOGLE_API_KEY'} # a key that is set under the other name is not missing
 placeholder = 'cachy-replays-without-a-key'
 
-# %% ../nbs/01_providers.ipynb #eaa9feb4
 compiled_switches = {'litellm': ('LITELLM_RUST', '0')} # module: variable, and the value that has all calls made by Python code
 
 # %% ../nbs/01_providers.ipynb #03d2e626
 stable_fields = {'id': 'cachy-dummy-id', 'created': 1}
 
+bridge_modules = tuple(f'litellm.responses.litellm_completion_transformation.{name}' # make up ids and times of responses
+    for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items'))
+
 # %% ../nbs/01_providers.ipynb #e799a2db
 stable_values = { # class in `litellm.types.utils`: field, and what it shows
     'ModelResponse': stable_fields, 'ModelResponseStream': stable_fields, 'TextCompletionResponse': stable_fields,
     'ImageResponse': {'created': 1}}
-
-# %% ../nbs/01_providers.ipynb #ff79901e
-bridge_modules = tuple(f'litellm.responses.litellm_completion_transformation.{name}' # make up ids and times of responses
-    for name in ('transformation', 'streaming_iterator', 'reasoning_items', 'compaction_items'))
 
 # %% ../nbs/01_providers.ipynb #3897f6b8
 needed_headers = (('api.anthropic.com', 'anthropic-version'),) # host and header

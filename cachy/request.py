@@ -57,6 +57,7 @@ def star_pattern(
     "A regular expression for `text`"
     return re.escape(text).replace(r'\*', '[^/:]+')
 
+# %% ../nbs/02_request.ipynb #5c40b6b2
 class Entry(NamedTuple):
     "An entry of `doms`"
     is_out:bool # whether what it names is never cached

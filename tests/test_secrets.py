@@ -329,3 +329,9 @@ def test_real_exchanges_lose_nothing(tmp_path):
         lines.append(write_line(f'{number:016x}', call, Recording(200, headers, resp_bytes(exchange))))
     (tmp_path/'cachy.jsonl').write_bytes(b''.join(lines if os.environ.get('CACHY_FULL') else lines[::5]))
     assert len(lines) > 3000 and changed == [] and [finding for finding in check(tmp_path/'cachy.jsonl', {}) if finding.blocks] == []
+
+def test_a_configuration_in_a_header_holds_others():
+    "Portkey takes a configuration as JSON, with keys of providers in it; its other texts are none"
+    config = '{"targets": [{"provider": "openai", "api_key": "0123456789ab", "override_params": {"model": "gpt-4o-mini-2024"}}]}'
+    found = credentials(Call('POST', 'https://api.portkey.ai/v1', [('x-portkey-config', config)], b'{}'))
+    assert '0123456789ab' in found and config in found and 'gpt-4o-mini-2024' not in found

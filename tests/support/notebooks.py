@@ -1,6 +1,7 @@
 "Runs a notebook as `nbdev-test` does, in a process of its own that need not import nbdev and IPython again, and sees whether it shows what is saved."
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 
@@ -29,11 +30,13 @@ def copy_project(folder):
     figures = [path.relative_to(root) for path in root.glob('bench/*.json')]
     for name in ('pyproject.toml', 'settings.ini', *figures): shutil.copy(root/name, folder/name)
 
+took = re.compile(r'\b\d+(?:\.\d+)?(?= m?s\b)|(?<![\w.$])\d\.\d(?![\w.])') # seconds, which a busy machine needs more of
+
 def shown(path)->dict:
-    "What the cells of the notebook at `path` show, by their ids"
+    "What the cells of the notebook at `path` show, by their ids, but for seconds"
     notebook = read_nb(path)
     clean_nb(notebook)
-    return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == 'code'}
+    return {cell.id: took.sub('N', repr(cell.outputs)) for cell in notebook.cells if cell.cell_type == 'code'}
 
 def failure_of(path, folder):
     "What went wrong in a copy of the notebook at `path`, or what it shows that is not saved; empty: nothing"
