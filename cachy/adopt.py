@@ -78,6 +78,7 @@ def change_body(
     else: holder.pop(name, None)
     return json.dumps(content).encode()
 
+# %% ../nbs/18_adopt.ipynb #896bbf25
 def rewrite_call(
     call:Call,
     rule:Rule
@@ -182,7 +183,6 @@ def keys_in(
     file = Recordings(path)
     return {*file.index, *file.older} if len(file) else set()
 
-# %% ../nbs/18_adopt.ipynb #89690872
 def adopt_all(
     path, # of the file
     rules:tuple, # texts

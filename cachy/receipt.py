@@ -29,9 +29,6 @@ from .request import Call, model_of
 from .secrets import shown_url
 from .terminal import command_parser, complain, default_file, plural
 
-# %% ../nbs/19_receipt.ipynb #32a351d0
-most_calls, most_call_bytes = 1000, 16_000_000 # that a session remembers
-
 # %% ../nbs/19_receipt.ipynb #3ef6f2c5
 class Called(NamedTuple):
     "A call of a session"
@@ -47,6 +44,10 @@ class Called(NamedTuple):
         "The body of the request, parsed; raises `ValueError` if it is no JSON"
         return json.loads(self.request.body)
 
+# %% ../nbs/19_receipt.ipynb #32a351d0
+most_calls, most_call_bytes = 1000, 16_000_000 # that a session remembers
+
+# %% ../nbs/19_receipt.ipynb #69355a54
 class Ledger:
     "What a session asked, and what became of it"
     def __init__(self):
@@ -92,15 +93,6 @@ class Ledger:
         counts = {key: count - (key not in self.records) for key, count in self.replays().items()}
         return {key: count for key, count in counts.items() if count}
 
-# %% ../nbs/19_receipt.ipynb #a9b69f15
-class Usage(NamedTuple):
-    "What one answer used, in tokens"
-    tokens_in:int # cached ones included
-    tokens_out:int # thoughts included
-    cached:int=0 # of the input, read from the provider's cache
-    written:int=0 # of the input, written to the provider's cache
-    cost:float|None=None # US dollars, where the answer states them
-
 # %% ../nbs/19_receipt.ipynb #e5cb790d
 @lru_cache(1000)
 def role_of(
@@ -141,6 +133,15 @@ def parts_with_usage(
     results = content.get('results')
     parts = results if isinstance(results, list) else []
     return [] if is_size else [part for part in parts if isinstance(part, dict)] + [content]
+
+# %% ../nbs/19_receipt.ipynb #a9b69f15
+class Usage(NamedTuple):
+    "What one answer used, in tokens"
+    tokens_in:int # cached ones included
+    tokens_out:int # thoughts included
+    cached:int=0 # of the input, read from the provider's cache
+    written:int=0 # of the input, written to the provider's cache
+    cost:float|None=None # US dollars, where the answer states them
 
 def usage_from(
     counts:dict # role: number, of a whole answer
@@ -342,6 +343,10 @@ def show_money(
     "`cost` for people"
     return f'${cost:,.2f}' if cost >= 1 or cost == 0 else f'${cost:.4f}' if cost >= 0.0001 else '< $0.0001'
 
+def prices_hint()->str: # empty: the prices are there
+    "How to get prices"
+    return '' if price_list() else ": pip install 'pycachy[prices]'"
+
 # %% ../nbs/19_receipt.ipynb #7f706c3a
 def show_row(
     row:Row
@@ -352,11 +357,6 @@ def show_row(
     if row.cached: told.append(f'{row.cached:,} cached')
     if row.cost is not None: told.append(show_money(row.cost))
     return ', '.join(told)
-
-# %% ../nbs/19_receipt.ipynb #c0821316
-def prices_hint()->str: # empty: the prices are there
-    "How to get prices"
-    return '' if price_list() else ": pip install 'pycachy[prices]'"
 
 # %% ../nbs/19_receipt.ipynb #e65ad08f
 class Receipt:
@@ -544,6 +544,7 @@ def storage_table(
     wide = max(len(row[0]) for row in rows)
     return [f'{name:{wide}}{count:>12}{size:>12}  {day}'.rstrip() for name, count, size, day in rows]
 
+# %% ../nbs/19_receipt.ipynb #bcc7e381
 def narrow_text(
     receipt:Receipt,
     width:int=80 # characters of a terminal

@@ -34,6 +34,7 @@ def escape(
     if not unsafe.search(text): return text
     return '␛' + unsafe.sub(lambda match: json.dumps(match[0])[1:-1], text.replace('\\', '\\\\'))
 
+# %% ../nbs/15_show.ipynb #2ed4088e
 def text_lines(
     start:str, # of the first line, such as '  user: '
     text:str
@@ -100,6 +101,7 @@ def blob_text(
     size = text[1:-1] if text[0] == '[' else f'{len(text)} characters, {digest(text)}'
     return f"[{kind + ', ' if kind else ''}{size}]"
 
+# %% ../nbs/15_show.ipynb #d4b1a318
 class Reading:
     "What is said, piece by piece"
     def __init__(self,
@@ -176,6 +178,7 @@ def place_of(
     "What tells where `item` belongs"
     return tuple((name, item[name]) for name in index_names(tuple(item)) if isinstance(item[name], int))
 
+# %% ../nbs/15_show.ipynb #3a0d7991
 class Pieces(list): "The pieces of a text, while it grows"
 
 def join_into(
@@ -361,6 +364,7 @@ def settings_of(
     elif isinstance(value, str) and not re.search(r'[\s,=]', value): yield f'{path}={value}'
     else: yield f'{path}={text}' if len(text) <= 100 else f'{path}=[{len(text)} characters, {digest(text)}]'
 
+# %% ../nbs/15_show.ipynb #61db1501
 def is_said(
     name:str, # of a field of a request
     value
@@ -408,6 +412,7 @@ def tool_lines(
     names = (re.sub(r' ?sha256:(\w{6})\w*$', r' (\1)', tool) if isinstance(tool, str) else to_json(tool) for tool in tools)
     return text_lines('  tools: ', ', '.join(names))
 
+# %% ../nbs/15_show.ipynb #1dc52459
 def part_of_form(
     part:str # of a multipart body, as in the file
 )->tuple: # name and value
@@ -492,14 +497,6 @@ def show_damage(
     start = escape(text[:60].decode('utf-8', 'replace')).replace('\n', ' ')
     return [f'(damaged: {start}{"…" * (len(text) > 60)}, {len(text)} bytes, {digest(text)})']
 
-# %% ../nbs/15_show.ipynb #d630eef6
-class Shown(NamedTuple):
-    "One line of the file, ready to be read"
-    key:str # empty where it is damaged
-    counts:bool # whether it is the line of its key that counts
-    lines:list # the heading first
-    request:dict={} # what was asked, as in the file
-
 # %% ../nbs/15_show.ipynb #aaee6c03
 def read_recording(
     line:bytes # of the file
@@ -521,7 +518,14 @@ def counting_lines(
         elif key: numbers.setdefault(key, i)
     return numbers
 
-# %% ../nbs/15_show.ipynb #215013d9
+# %% ../nbs/15_show.ipynb #d630eef6
+class Shown(NamedTuple):
+    "One line of the file, ready to be read"
+    key:str # empty where it is damaged
+    counts:bool # whether it is the line of its key that counts
+    lines:list # the heading first
+    request:dict={} # what was asked, as in the file
+
 def show_lines(
     lines:list # of the file, as bytes
 ): # yields `Shown`

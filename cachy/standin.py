@@ -202,46 +202,60 @@ def generate_content(
     answers = [dict(candidates=[candidate], **rest) for candidate in candidates]
     return sse(*answers) if stream else answers[0]
 
-# %% ../nbs/13_standin.ipynb #29df51f6
-class StandIn:
-    "A provider on 127.0.0.1; usable with `with`"
-    def __init__(self,
-        delay:float=0., # seconds before each answer
-        event_delay:float=0., # seconds before each event of a stream
-        looks:int=2 # how often a file is looked at before it is ready
-    ):
-        self.delay, self.event_delay, self.looks = delay, event_delay, looks
-        self.files:dict = {} # how often each was looked at
-        self.fail:list = [] # status codes that the next calls get
-        self.cut_after, self.compress, self.echo, self.gate = None, False, None, None # as told below
-        self.lock, self.routes = threading.Lock(), list(routes)
-        self.log:list = [] # of calls
-        owner = self
-        class Handler(StandInHandler): stand_in = owner
-        self.server = StandInServer(('127.0.0.1', 0), Handler)
-        self.url = f'http://127.0.0.1:{self.server.server_port}'
-    def __repr__(self): return f'StandIn({self.url}, {self.calls} calls)'
-    @property
-    def calls(self)->int:
-        "How many calls it had"
-        return len(self.log)
-    def start(self):
-        "Listen in a thread"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=0.02), daemon=True)
-        self.thread.start()
-        return self
-    def stop(self):
-        "Listen no more"
-        self.server.shutdown()
-        self.server.server_close()
-    def __enter__(self)->'StandIn': return self.start()
-    def __exit__(self, *error)->None: self.stop()
+# %% ../nbs/13_standin.ipynb #c4ffb0c6
+def openai_file(name, ready):
+    "A file as OpenAI describes it"
+    return dict(id=name, object='file', bytes=9, created_at=int(time.time()), filename='a.txt', purpose='batch',
+        status='processed' if ready else 'frobnicating')
 
-# %% ../nbs/13_standin.ipynb #1a8d4b84
-class StandInServer(ThreadingHTTPServer):
-    request_queue_size, daemon_threads = 512, True # the usual queue of 5 refuses callers that come all at once
-    def handle_error(self, request, client_address): # callers that leave in the middle are what tests are about
-        if not isinstance(sys.exc_info()[1], OSError): super().handle_error(request, client_address)
+def gemini_file(name, ready):
+    "A file as Gemini describes it"
+    return dict(name=f'files/{name}', mimeType='text/plain', sizeBytes='9', state='ACTIVE' if ready else 'PROCESSING',
+        uri=f'https://generativelanguage.googleapis.com/v1beta/files/{name}')
+
+def anthropic_file(name):
+    "A file as Anthropic describes it"
+    return dict(id=name, type='file', filename='a.txt', mime_type='text/plain', size_bytes=9, downloadable=False,
+        created_at='2026-01-01T00:00:00Z')
+
+def receive_file(handler, body):
+    "`POST /v1/files` of OpenAI or Anthropic, told apart by a header"
+    if 'anthropic-version' in handler.headers: return anthropic_file(handler.new_file('file_'))
+    return openai_file(handler.new_file('file-'), False)
+
+def show_file(handler, body, name):
+    "`GET /v1/files/NAME` of OpenAI or Gemini, told apart by a header"
+    return (gemini_file if 'x-goog-api-key' in handler.headers else openai_file)(name, handler.is_ready(name))
+
+def start_upload(handler, body):
+    "Either step of a Gemini upload"
+    if 'start' not in handler.headers.get('x-goog-upload-command', ''):
+        handler.fields = {'x-goog-upload-status': 'final'}
+        return dict(file=gemini_file(handler.new_file(''), False))
+    host = handler.headers.get('host', '')
+    scheme = 'http' if host.startswith('127.') else 'https'
+    handler.fields = {'x-goog-upload-status': 'active',
+        'x-goog-upload-url': f"{scheme}://{host}/upload/v1beta/files?upload_id={new_id('')}"}
+    return {}
+
+# %% ../nbs/13_standin.ipynb #b110a8e4
+routes = ( # method, pattern of the path, what to answer
+    ('POST', r'/chat/completions$', lambda handler, body: chat_completion(body, handler.text)),
+    ('POST', r'/completions$', lambda handler, body: text_completion(body, handler.text)),
+    ('POST', r'/images/generations$', lambda handler, body: images(body)),
+    ('POST', r'/audio/transcriptions$', lambda handler, body: dict(text=handler.text)),
+    ('POST', r'/responses$', lambda handler, body: responses_answer(body, handler.text)),
+    ('POST', r'/embeddings$', lambda handler, body: embeddings(body)),
+    ('POST', r'/audio/speech$', lambda handler, body: b'\xff\xf3\x00' + handler.text.encode('utf-16')),
+    ('POST', r'/upload/[^/]+/files$', start_upload),
+    ('POST', r'/v1/files$', receive_file),
+    ('GET', r'/v1(?:beta)?/files/([^/]+)$', show_file),
+    ('DELETE', r'/v1/files/([^/]+)$', lambda handler, body, name: dict(id=name, object='file', deleted=True)),
+    ('GET', r'/v1/models$', lambda handler, body: dict(object='list', data=[dict(id=new_id('model-'), object='model')])),
+    ('POST', r'/v1/messages$', lambda handler, body: message(body, handler.text)),
+    ('POST', r'/models/([^/:]+):(generate|streamGenerate)Content$', lambda handler, body, model, how:
+        generate_content(body, f'{model}: {handler.text}', how != 'generate')),
+)
 
 # %% ../nbs/13_standin.ipynb #9db4e7fd
 class StandInHandler(BaseHTTPRequestHandler):
@@ -313,57 +327,43 @@ class StandInHandler(BaseHTTPRequestHandler):
         return self.stand_in.files[name] > self.stand_in.looks
 for method in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'): setattr(StandInHandler, f'do_{method}', StandInHandler.answer)
 
-# %% ../nbs/13_standin.ipynb #c4ffb0c6
-def openai_file(name, ready):
-    "A file as OpenAI describes it"
-    return dict(id=name, object='file', bytes=9, created_at=int(time.time()), filename='a.txt', purpose='batch',
-        status='processed' if ready else 'frobnicating')
+# %% ../nbs/13_standin.ipynb #1a8d4b84
+class StandInServer(ThreadingHTTPServer):
+    request_queue_size, daemon_threads = 512, True # the usual queue of 5 refuses callers that come all at once
+    def handle_error(self, request, client_address): # callers that leave in the middle are what tests are about
+        if not isinstance(sys.exc_info()[1], OSError): super().handle_error(request, client_address)
 
-def gemini_file(name, ready):
-    "A file as Gemini describes it"
-    return dict(name=f'files/{name}', mimeType='text/plain', sizeBytes='9', state='ACTIVE' if ready else 'PROCESSING',
-        uri=f'https://generativelanguage.googleapis.com/v1beta/files/{name}')
-
-def anthropic_file(name):
-    "A file as Anthropic describes it"
-    return dict(id=name, type='file', filename='a.txt', mime_type='text/plain', size_bytes=9, downloadable=False,
-        created_at='2026-01-01T00:00:00Z')
-
-def receive_file(handler, body):
-    "`POST /v1/files` of OpenAI or Anthropic, told apart by a header"
-    if 'anthropic-version' in handler.headers: return anthropic_file(handler.new_file('file_'))
-    return openai_file(handler.new_file('file-'), False)
-
-def show_file(handler, body, name):
-    "`GET /v1/files/NAME` of OpenAI or Gemini, told apart by a header"
-    return (gemini_file if 'x-goog-api-key' in handler.headers else openai_file)(name, handler.is_ready(name))
-
-def start_upload(handler, body):
-    "Either step of a Gemini upload"
-    if 'start' not in handler.headers.get('x-goog-upload-command', ''):
-        handler.fields = {'x-goog-upload-status': 'final'}
-        return dict(file=gemini_file(handler.new_file(''), False))
-    host = handler.headers.get('host', '')
-    scheme = 'http' if host.startswith('127.') else 'https'
-    handler.fields = {'x-goog-upload-status': 'active',
-        'x-goog-upload-url': f"{scheme}://{host}/upload/v1beta/files?upload_id={new_id('')}"}
-    return {}
-
-# %% ../nbs/13_standin.ipynb #b110a8e4
-routes = ( # method, pattern of the path, what to answer
-    ('POST', r'/chat/completions$', lambda handler, body: chat_completion(body, handler.text)),
-    ('POST', r'/completions$', lambda handler, body: text_completion(body, handler.text)),
-    ('POST', r'/images/generations$', lambda handler, body: images(body)),
-    ('POST', r'/audio/transcriptions$', lambda handler, body: dict(text=handler.text)),
-    ('POST', r'/responses$', lambda handler, body: responses_answer(body, handler.text)),
-    ('POST', r'/embeddings$', lambda handler, body: embeddings(body)),
-    ('POST', r'/audio/speech$', lambda handler, body: b'\xff\xf3\x00' + handler.text.encode('utf-16')),
-    ('POST', r'/upload/[^/]+/files$', start_upload),
-    ('POST', r'/v1/files$', receive_file),
-    ('GET', r'/v1(?:beta)?/files/([^/]+)$', show_file),
-    ('DELETE', r'/v1/files/([^/]+)$', lambda handler, body, name: dict(id=name, object='file', deleted=True)),
-    ('GET', r'/v1/models$', lambda handler, body: dict(object='list', data=[dict(id=new_id('model-'), object='model')])),
-    ('POST', r'/v1/messages$', lambda handler, body: message(body, handler.text)),
-    ('POST', r'/models/([^/:]+):(generate|streamGenerate)Content$', lambda handler, body, model, how:
-        generate_content(body, f'{model}: {handler.text}', how != 'generate')),
-)
+# %% ../nbs/13_standin.ipynb #29df51f6
+class StandIn:
+    "A provider on 127.0.0.1; usable with `with`"
+    def __init__(self,
+        delay:float=0., # seconds before each answer
+        event_delay:float=0., # seconds before each event of a stream
+        looks:int=2 # how often a file is looked at before it is ready
+    ):
+        self.delay, self.event_delay, self.looks = delay, event_delay, looks
+        self.files:dict = {} # how often each was looked at
+        self.fail:list = [] # status codes that the next calls get
+        self.cut_after, self.compress, self.echo, self.gate = None, False, None, None # as told below
+        self.lock, self.routes = threading.Lock(), list(routes)
+        self.log:list = [] # of calls
+        owner = self
+        class Handler(StandInHandler): stand_in = owner
+        self.server = StandInServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}'
+    def __repr__(self): return f'StandIn({self.url}, {self.calls} calls)'
+    @property
+    def calls(self)->int:
+        "How many calls it had"
+        return len(self.log)
+    def start(self):
+        "Listen in a thread"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs=dict(poll_interval=0.02), daemon=True)
+        self.thread.start()
+        return self
+    def stop(self):
+        "Listen no more"
+        self.server.shutdown()
+        self.server.server_close()
+    def __enter__(self)->'StandIn': return self.start()
+    def __exit__(self, *error)->None: self.stop()
