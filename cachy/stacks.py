@@ -537,6 +537,7 @@ async def payload_bytes(
         await request.update_body(body if 'content-length' in request.headers else written)
     return body
 
+# %% ../nbs/09_stacks.ipynb #883b3fdd
 async def tee_aiohttp(
     response, # of `aiohttp`, just arrived
     exchange:Exchange,
