@@ -206,6 +206,7 @@ def wrap_processing(
         return original(*args, **options)
     return post_call_processing
 
+# %% ../nbs/09a_stable.ipynb #d5a08b68
 streams:WeakKeyDictionary = WeakKeyDictionary() # a stream of LiteLLM: its `AnswerIds`
 
 def wrap_chunk_creator(
