@@ -673,11 +673,15 @@ def carries_placeholder(request)->bool: # of any library
     return False
 
 # %% ../nbs/00_core.ipynb #5b6c7d8e
+what_is_recorded = ('What goes through httpx, requests, urllib3 or aiohttp is recorded; '
+    'to let a call out all the same, put it into `with cachy.live():`.')
+
+# %% ../nbs/00_core.ipynb #9a17c003
 def ring(
     session:Session,
     door:str, # how the host is called, for people
     url:str, # that is called
-    hint:str='' # what else there is to say
+    hint:str='' # what to do; empty: what holds of most
 ):
     "Say once that the host of `url` is called past the cache; in replay mode, raise `CachyMiss`"
     from cachy.miss import caller
@@ -686,7 +690,7 @@ def ring(
     session.count('past the cache')
     if about in session.told and not forbids: return
     message = f'{host} is called past the cache, through {door}, by {caller()}. Such calls are neither recorded nor replayed'
-    message += f'{forbids}.{hint}'
+    message += f'{forbids}.\n{hint or what_is_recorded}'
     if not forbids: return warn_once(session.told, message, about)
     log.error(message)
     raise CachyMiss(message, dict(method=door, url=url))

@@ -43,7 +43,7 @@ def repair()->str: # what to say about it; empty where nothing was wrong
         if id(now := getattr(owner, name, None)) not in ours and getattr(now, '__code__', None) in running}
     if not gone: return ''
     sync()
-    return (f" While the session was on, somebody put another function in place of cachy's {', '.join(sorted(gone))}; "
+    return (f"While the session was on, somebody put another function in place of cachy's {', '.join(sorted(gone))}; "
         f"the end of a "
         "`mock.patch` or `monkeypatch` that had begun before does that. cachy has put its own back: call again.")
 
@@ -82,7 +82,7 @@ def wrap_lookup(
         host, port = args[0] if args else options.get('host'), args[1] if len(args) > 1 else options.get('port')
         flags = args[5] if len(args) > 5 else options.get('flags', 0)
         is_checked = isinstance(host, (CheckedText, CheckedBytes))
-        if not is_checked and not flags & passive: check('the look-up of its address', host, port)
+        if not is_checked and not flags & passive: check('a DNS look-up', host, port)
         return original(*args, **options)
     return look_up
 
@@ -92,7 +92,7 @@ def wrap_loop_lookup(
     "The function that stands in for `original`"
     @wraps(original)
     async def getaddrinfo(self, host, port, **options):
-        if not options.get('flags', 0) & passive: check('the look-up of its address', host, port)
+        if not options.get('flags', 0) & passive: check('a DNS look-up', host, port)
         if isinstance(host, (str, bytes)): host = (CheckedText if isinstance(host, str) else CheckedBytes)(host)
         return await original(self, host, port, **options)
     return getaddrinfo

@@ -214,7 +214,7 @@ machine_texts = { # what it is: pattern and replacement; the order counts
     'home folder': (r'/home/[\w.-]+|/Users/[\w.-]+|[A-Za-z]:\\Users\\[\w.-]+', '<home>'),
     'uuid': (r'\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b', '<uuid>'),
     'memory address': (r'\b0x[0-9a-fA-F]{6,16}\b', '<address>'),
-    'date': (r'\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?', '<date>'),
+    'date or time': (r'\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?', '<date>'),
     'date in words': (rf'\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?'
         rf'(?:\d{{1,2}} (?:{months})[a-z]*|(?:{months})[a-z]* \d{{1,2}}),? \d{{4}}\b', '<date>'),
     'time of day': (r'\b\d\d:\d\d(?::\d\d(?:\.\d+)?)?\b', '<time>')}
@@ -239,8 +239,9 @@ def machine_reason(
         if any(matches(pattern, old) != matches(pattern, new) for old, new in texts): guilty[name] = pattern, replacement
         texts = [tuple(re.sub(pattern, replacement, text) for text in pair) for pair in texts]
     if not guilty: return ''
-    return (f"the text holds what changes from run to run ({'; '.join(guilty)}). Leave it out, and record once more:\n"
-        f'  enable_cachy({pasted(guilty.values())})')
+    return (f"the text holds what changes from run to run ({'; '.join(guilty)}). Take it out of the text, or have it replaced "
+        f'before requests are compared, and record once more:\n  enable_cachy({pasted(guilty.values())})'
+        + '\n  (under pytest, the fixture cachy_options returns such arguments)' * ('PYTEST_CURRENT_TEST' in os.environ))
 
 # %% ../nbs/06_miss.ipynb #e858853f
 def pattern_reason(found, *rest)->str:
@@ -341,11 +342,13 @@ def file_reason(
 )->str:
     "What the file itself has to do with the miss; empty if nothing"
     if not file.path.exists():
-        return 'the file does not exist. Is it committed, and is this the folder? enable_cachy(cache_dir=…) names another one.'
+        return (f'the file does not exist. Is it committed, and is {file.path.absolute().parent} its folder? '
+            'enable_cachy(cache_dir=…) names another one.')
     notes = []
     if file.older: notes.append(f'older recordings, which do not say what was asked: {len(file.older):,}. '
         'They cannot be compared: if it is one of them, the request changed since.')
-    if file.skipped: notes.append(f'damaged lines: {file.skipped:,}. `cachy check {file}` shows them.')
+    if file.skipped: notes.append(f'damaged lines: {file.skipped:,}. One of them may be the recording: '
+        f'`cachy check {file}` shows them, and git what stood there before.')
     return '\n'.join(notes)
 
 def no_difference_reason(found, *rest)->str:
@@ -399,12 +402,12 @@ def explain(
         f"the file: {file}, {len(file):,} recording{'s' * (len(file) != 1)}",
         f"the mode: 'replay', which forbids calls, since {mode_reason}"]
     if store: lines.insert(2, f'the store: {store}')
+    lines += ['likely reason: ' + reason for reason in (file_reason(file),) if reason]
     how = 'differs in (recorded -> asked):' if found else 'reads the same'
     if closest: lines.append(f"the closest: recording {closest['key']}, which {how}")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
-    hints = before, *why, file_reason(file)
-    lines += ['likely reason: ' + reason for reason in hints if reason]
+    lines += ['likely reason: ' + reason for reason in (before, *why) if reason]
     message = redact('\n'.join([*lines, what_to_do(mode_reason, file)]), secrets)
     return message.encode('utf-8', 'backslashreplace').decode(), request, key, closest, tuple(found)
 
@@ -431,12 +434,22 @@ def callers()->list:
     return [frame for frame, _ in walk_stack(sys._getframe(1)) if package_of(frame) != 'cachy']
 
 # %% ../nbs/06_miss.ipynb #0447df99
-def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12'
+def place_of(
+    frame # of the user's code
+)->str: # such as 'zoo/cats.py, line 12', or '__main__, line 12' where that is no file of the working folder
+    "Where the code in `frame` stands"
+    path = Path(frame.f_code.co_filename)
+    with suppress(OSError, ValueError):
+        if path.is_file(): return f'{path.resolve().relative_to(Path.cwd())}, line {frame.f_lineno}'
+    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+
+# %% ../nbs/06_miss.ipynb #9a17c002
+def caller()->str: # such as 'xai_sdk.sync.chat for zoo/cats.py, line 12'
     "Who is calling: the module that the user's code called, and the user's code"
     frames = callers()
     own = next((i for i, frame in enumerate(frames) if not is_installed(frame) and not is_standard(frame)), len(frames))
     names = [str(frame.f_globals.get('__name__')) for frame in frames[:own] if is_installed(frame)][-1:]
-    names += [f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}" for frame in frames[own:own + 1]]
+    names += map(place_of, frames[own:own + 1])
     return ' for '.join(names) or f'the thread {threading.current_thread().name}'
 
 # %% ../nbs/06_miss.ipynb #b9290f65

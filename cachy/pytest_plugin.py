@@ -12,6 +12,7 @@ __all__ = ['suite_key', 'Suite', 'add_up', 'add_session', 'unused_lines', 'summa
 
 # %% ../nbs/10_pytest.ipynb #f694ef23
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing, contextmanager, nullcontext
@@ -132,7 +133,7 @@ def summary(
     "Such as 'cachy: 41 replayed, 2 recorded, 0 missed; 3 recordings unused'; the last part only after a whole run"
     add_up(suite, {}, {path: file.used for path, file in suite.files.items()})
     if not suite.used: return ''
-    outcomes = ['replayed', 'recorded', 'missed'] + ['not recorded'] * bool(suite.counts.get('not recorded'))
+    outcomes = ['replayed', 'recorded', 'missed', *filter(suite.counts.get, ('not recorded', 'past the cache'))]
     line = f"cachy: {', '.join(f'{suite.counts.get(outcome, 0)} {outcome}' for outcome in outcomes)}"
     return f'{line}; {plural(len(unused_lines(suite)), "recording")} unused' if suite.whole else line
 
@@ -267,6 +268,8 @@ def pytest_terminal_summary(terminalreporter, config):
     for line in filter(None, (summary(suite), money(suite))): terminalreporter.write_line(line)
     unused = unused_lines(suite) if suite.whole and config.get_verbosity() > 0 else []
     for line in list_recordings(unused): terminalreporter.write_line(f'  {line}')
+    if suite.mode == 'replay' and suite.counts.get('missed', 0) > 1:
+        terminalreporter.write_line('to record all that is missing: pytest --cachy=auto, with the API key set')
     if hint := ci_hint(suite): terminalreporter.write_line(hint)
 
 # %% ../nbs/10_pytest.ipynb #62bc12a8
@@ -379,6 +382,26 @@ def find_miss(
         todo += [error.__context__, error.__cause__, *reversed(getattr(error, 'exceptions', ()))]
     return None
 
+# %% ../nbs/10_pytest.ipynb #5e1a77c1
+def headline(
+    miss # a `CachyMiss`
+)->str: # one line
+    "The reason of `miss`, as far as it is known, for the summary of a run"
+    lines, paths = str(miss).splitlines(), [path for path, *_ in miss.differences]
+    told = [line.partition(': ')[2].partition('. ')[0] for line in lines if line.startswith('likely reason: ')]
+    if not told and paths: told = [f"{', '.join(paths[:3])}{', …' * (len(paths) > 3)} differs"]
+    return '; '.join([lines[0], *(reason.rstrip('.:') for reason in told[:1])])
+
+def without_misses(
+    text:str, # captured while a test ran
+    miss # the `CachyMiss` that is shown above it
+)->str: # empty where nothing else is left
+    "`text`, but `miss` is not told again, and others in one line"
+    text = re.sub(rf'(?m)^.*{re.escape(str(miss))}$\n?', '', text)
+    text = re.sub(r'(?m)^(.*cachy missed: .*)(?:\n(?:the |likely reason|to record it|  ).*)*', r'\1', text)
+    return text if text.strip() else ''
+
+# %% ../nbs/10_pytest.ipynb #5e1a77c3
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
@@ -389,5 +412,5 @@ def pytest_runtest_makereport(item, call):
     miss.__traceback__ = miss.__traceback__ or call.excinfo.tb # it may come from another process
     report.longrepr = pytest.ExceptionInfo.from_exception(miss).getrepr(style='value')
     report.longrepr.reprtraceback.reprentries[0].lines.insert(0, ''.join(places[-1:]) + 'CachyMiss')
-    report.longrepr.reprcrash.message = f'CachyMiss: {str(miss).splitlines()[0]}' # in the summary
-    report.sections = [(name, text.replace(str(miss), '(as above)')) for name, text in report.sections]
+    report.longrepr.reprcrash.message = f'CachyMiss: {headline(miss)}'
+    report.sections = [(name, left) for name, text in report.sections if (left := without_misses(text, miss))]
