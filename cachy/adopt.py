@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 from .file import Recordings, answer_start, read_line, warn_once
 from .request import Call, normalize_url
 from .run import watch
-from .terminal import command_parser, complain, default_file, plural
+from .terminal import command_parser, complain, default_file, plural, problem
 
 # %% ../nbs/18_adopt.ipynb #aa2b4c94
 class Rule(NamedTuple):
@@ -216,6 +216,6 @@ def adopt_command(
     except ValueError as error: parser.error(str(error))
     path = options.file or default_file()
     try: status, adopted = adopt_all(path, tuple(options.rule), options.run)
-    except OSError as error: return complain(f'{path}: {error.strerror}')
+    except OSError as error: return complain(problem(path, error))
     print(f'{path}: {plural(adopted, "recording")} adopted{", the former lines stay until cachy tidy --run" * bool(adopted)}.')
     return complain(f'a command ended with status {status}.', status) if status else int(not adopted)

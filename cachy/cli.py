@@ -52,7 +52,7 @@ def main(
         return 0
     function = next((function for known, *_, function in commands if known == name), None)
     if not function:
-        print(f'cachy: there is no command {name!r}. `cachy --help` lists them.', file=sys.stderr)
+        print(f"cachy: there is no command {name!r}. There are {', '.join(known for known, *_ in commands)}.", file=sys.stderr)
         return 2
     try:
         status = resolve_name(function)(rest)

@@ -35,7 +35,7 @@ from .secrets import credential_refusal, credentials, redact, sent_credentials, 
 from .settings import Environment, check_options, choose_mode
 from .store import Store, make_store, no_store
 from .streams import Tee, add_password, build_response, hold, library_of, stream_class
-from .view import Account, call_detail, hold_back
+from .view import Account, call_detail, hold_back, wrap_excepthook
 
 # %% ../nbs/00_core.ipynb #5aa04618
 @lru_cache(1000)
@@ -721,7 +721,11 @@ def session_for(
     return None
 
 # %% ../nbs/00_core.ipynb #f997cc7a
-registered.update(httpx=patch_clients, httpx2=patch_clients)
+def patch_sys(sys, replace): # the module, and `Patcher.replace`
+    "Have a miss that ends the program show the user's own lines alone"
+    replace(sys, 'excepthook', partial(wrap_excepthook, CachyMiss))
+
+registered.update(httpx=patch_clients, httpx2=patch_clients, sys=patch_sys)
 
 # %% ../nbs/00_core.ipynb #45041521
 environment = Environment()

@@ -112,8 +112,7 @@ def demo(
     calls = (('A plain call', ask_once), ('A stream', stream_once), ('Eight calls at once, two of each question', ask_many))
     with StandIn(delay, event_delay) as server, httpx.Client() as client, tempfile.TemporaryDirectory() as folder:
         url = server.url + '/v1/chat/completions'
-        print(f'A stand-in provider on this machine takes {delay} s for an answer.')
-        print('In your notebook, this one line is all: enable_cachy()\n')
+        print(f'A stand-in provider on this machine takes {delay} s for an answer.\n')
         with enable_cachy(folder, doms=('127.0.0.1',), mode='auto') as session:
             for title, call in calls: twice(title, lambda call=call: call(client, url), session)
         show_file(session.file.path)

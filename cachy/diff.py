@@ -167,7 +167,7 @@ def as_text(
 ): # yields texts
     "For a terminal"
     for change in changes:
-        beside = ', beside the closest that stays' if change.kind == 'new' and change.old else ''
+        beside = ', compared with the closest that stays' if change.kind == 'new' and change.old else ''
         lines = fitted(change, *room) if room else '\n'.join(compared(change, 1000))
         yield f'{kinds[change.kind][0]}{beside}:\n{lines}\n'
     yield f'{name}: {counted(changes, equal)}'

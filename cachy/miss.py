@@ -126,7 +126,7 @@ def split_url(
     pairs = [pair.partition('=')[::2] for pair in parts.query.split('&')] if parts.query else []
     values = {name: [value for other, value in pairs if other == name] for name, _ in pairs} # a name may be there twice
     query = {name: value[0] if len(value) == 1 else value for name, value in values.items()}
-    return dict(host=parts.netloc, path=parts.path, query=query) | (dict(scheme=parts.scheme) if parts.scheme != 'https' else {})
+    return dict(scheme=parts.scheme, host=parts.netloc, path=parts.path, query=query)
 
 def differences(
     stored:dict, # the request of a recording

@@ -270,7 +270,8 @@ def pytest_terminal_summary(terminalreporter, config):
     for line in list_recordings(unused): terminalreporter.write_line(f'  {line}')
     if suite.mode == 'replay' and suite.counts.get('missed', 0) > 1:
         terminalreporter.write_line('to record all that is missing: pytest --cachy=auto, with the API key set')
-    if hint := ci_hint(suite): terminalreporter.write_line(hint)
+    ran = any(map(terminalreporter.stats.get, ('passed', 'failed')))
+    if hint := off_hint(suite) if ran else '': terminalreporter.write_line(hint)
 
 # %% ../nbs/10_pytest.ipynb #62bc12a8
 partial_options = ('lf', 'stepwise', 'ignore', 'ignore_glob', 'collectonly', 'keyword', 'markexpr', 'deselect')
@@ -288,14 +289,14 @@ def pytest_deselected(items):
     for item in items: item.config.stash[suite_key].whole = False
 
 # %% ../nbs/10_pytest.ipynb #65fbda88
-def ci_hint(
+def off_hint(
     suite:Suite,
     env:Mapping=os.environ
 )->str: # empty where all is well
-    "What to say if CI runs a suite that has recordings, with cachy off"
-    if not is_ci(env) or suite.mode or suite.on or not (suite.config.rootpath/'cachy.jsonl').exists(): return ''
-    return ('cachy: there is a cachy.jsonl, but nothing switched cachy on. To replay it: pytest --cachy=replay,\n'
-        'or cachy = auto in the configuration of pytest.')
+    "What to say if a suite that has recordings ran with cachy off"
+    if suite.mode or suite.on or not (suite.config.rootpath/'cachy.jsonl').exists(): return ''
+    return ('cachy: there is a cachy.jsonl, but nothing switched cachy on: no answer came from it. To replay it:\n'
+        f"pytest --cachy={'replay' if is_ci(env) else 'auto'}, or cachy = auto in the configuration of pytest.")
 
 # %% ../nbs/10_pytest.ipynb #dc441c30
 @pytest.hookimpl(hookwrapper=True)

@@ -27,7 +27,7 @@ from .file import Recording, Recordings, read_fields, read_line
 from .providers import temperature_field, usage_fields, usage_holders
 from .request import Call, model_of
 from .secrets import shown_url
-from .terminal import command_parser, complain, default_file, plural
+from .terminal import command_parser, complain, default_file, plural, problem
 
 # %% ../nbs/19_receipt.ipynb #3ef6f2c5
 class Called(NamedTuple):
@@ -583,7 +583,7 @@ def stats_command(
         try:
             stored, size = all_stored(path), os.path.getsize(path)
             with open(path, 'rb') as file: lines = sum(bool(line.strip()) for line in file)
-        except OSError as error: status = complain(f'{path}: {error.strerror}')
+        except OSError as error: status = complain(problem(path, error))
         else:
             receipt = receipt_of(('recorded', answered, 1) for answered, _ in stored)
             print(f'{path}: {plural(receipt.recorded.calls, "recording")}, {show_row(receipt.recorded)}')

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from .answer import event_delimiter, read_event, split_events
 from .file import byte_order_mark, read_fields, unpack_body
 from .request import digest, key_pattern, model_of
-from .terminal import command_parser, complain, default_file
+from .terminal import command_parser, complain, default_file, problem
 
 # %% ../nbs/15_show.ipynb #da45fb98
 width = 73 # characters of a line; with indentation, `↩` and the marks of a diff they are 80
@@ -592,7 +592,7 @@ def show_command(
     path = options.what.pop(0) if is_file else default_file()
     if len(options.what) > 1: parser.error(f'one text, please: {" ".join(options.what)!r} needs quotes')
     try: lines = read_file(path)
-    except OSError as error: return complain(f'{path}: {error.strerror}')
+    except OSError as error: return complain(problem(path, error))
     wanted, found = ''.join(options.what), False
     for text in for_git(lines) if options.git else for_people(lines, wanted):
         print(text, end='\n\n')

@@ -9,6 +9,7 @@ __all__ = ['rewrite', 'list_recordings']
 
 # %% ../nbs/16_tidy.ipynb #70b9b3b3
 import os
+import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from .file import locked, read_fields, read_line
 from .request import key_pattern
 from .run import watch
 from .show import asked_model, first_words
-from .terminal import command_parser, complain, default_file, plural
+from .terminal import command_parser, complain, default_file, plural, problem
 
 # %% ../nbs/16_tidy.ipynb #d049dfa3
 def key_of(
@@ -190,11 +191,12 @@ def rm_command(
     if '' in options.pattern: parser.error('an empty text is in every recording')
     path = options.file or default_file()
     try: found, gone = forget(path, options.pattern, options.dry_run)
-    except OSError as error: return complain(f'{path}: {error.strerror}')
+    except OSError as error: return complain(problem(path, error))
     for text in list_recordings(gone): print(text)
     if gone: print(f"{path}: {plural(len(gone), 'recording')} {'would go' if options.dry_run else 'forgotten'}.")
     missing = [pattern for pattern, keys in found.items() if not keys]
     for pattern in missing: complain(f'{path}: no recording holds {pattern!r}.')
+    if missing: print('Key, model, URL and question are searched; `cachy show` looks at answers, too.', file=sys.stderr)
     return 1 if missing else 0
 
 # %% ../nbs/16_tidy.ipynb #9d0715ab
@@ -223,7 +225,7 @@ def tidy_file(
         if commands: print(f'{path}: {plural(used, "recording")} used, {len(gone):,} not used{":" * bool(gone)}')
         for text in list_recordings([*gone.values()]): print(text)
         before, after = change_file(path, without(gone), dry_run)
-    except OSError as error: return complain(f'{path}: {error.strerror}'), False
+    except OSError as error: return complain(problem(path, error)), False
     print(report(path, before, after, dry_run))
     return 0, before != after
 

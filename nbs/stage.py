@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,8 +56,8 @@ class Stage:
     ):
         self.project, self.before = Project(), dict(os.environ)
         self.made = standin.new_id, standin.time
-        count = itertools.count(1)
-        standin.new_id = lambda prefix: f'{prefix}{next(count):04}'
+        counts = defaultdict(lambda: itertools.count(1))
+        standin.new_id = lambda prefix: f'{prefix}{next(counts[prefix]):04}'
         standin.time = SimpleNamespace(time=lambda: 1767225600, sleep=time.sleep) # the first second of 2026
         self.stand_in = standin.StandIn(delay, event_delay).start()
         self.end = lead(self.stand_in.server.server_port)

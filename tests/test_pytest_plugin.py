@@ -355,11 +355,13 @@ def test_mode_in_the_configuration(run, pytester, stand_in, monkeypatch):
     configure('sometimes')
     assert run(own_process=True).ret == pytest.ExitCode.USAGE_ERROR
 
-def test_ci_without_cachy_says_so(run, pytester, stand_in, monkeypatch):
+def test_a_suite_that_forgot_cachy_says_so(run, pytester, stand_in, monkeypatch):
     def said(*args): return 'nothing switched cachy on' in run(*args, own_process=True).stdout.str()
     pytester.makepyfile('def test_it(): pass')
-    monkeypatch.setenv('CI', 'true')
+    assert not said()
     (pytester.path/'cachy.jsonl').write_text('')
+    assert said() and not said('--collect-only')
+    monkeypatch.setenv('CI', 'true')
     assert said() and not said('--cachy=off')
     pytester.makepyfile('import cachy\ndef test_it():\n    with cachy.enable_cachy(): pass')
     assert not said('-p', 'xdist', '-n', '2')
