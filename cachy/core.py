@@ -52,7 +52,7 @@ def read_call(request)->Call: # an `httpx` or `httpx2` request whose body was re
 class Recorder:
     "Takes down one answer, and has it recorded when it is whole"
     def __init__(self,
-        exchange, # the `Exchange` that it answers; it comes below, here it needs only `record` and `report`
+        exchange, # the `Exchange` that it answers; it comes below; here its `start`, `record` and `report` will do
         status:int, # HTTP status code
         headers # of the answer: a mapping, its names in lower case, or of any case where it does not tell them apart
     ):
@@ -133,7 +133,7 @@ class Session(Account):
         self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
-        self.replaced:Session|None = None # the plain session before it
+        self.replaced:Session|None = None # whose place it took: that of the `enable_cachy()` before it, where both came without `with`
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def count(self, outcome:str, question=None): # such as 'recorded', and the `Question` that came to it
@@ -147,7 +147,7 @@ class Session(Account):
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
             if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
-            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', *recording[::3]))
+            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
             return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
@@ -184,46 +184,15 @@ class Session(Account):
         if self in sessions: sessions.remove(self)
         sync()
 
-sessions:list[Session] = [] # those that are on; the last counts
+sessions:list[Session] = [] # those that are on; the last one is in force
 
 # %% ../nbs/00_core.ipynb #3a98815b
-leader_seconds = 600 # how long to wait for the same call under way elsewhere: the time-out of OpenAI's and Anthropic's SDKs
 max_remembered_keys = 1000 # of a session
 
-# %% ../nbs/00_core.ipynb #3a9d246e
-class TriedInVain(Exception): "A read was tried live, and its answer cannot be recorded"
-
-# %% ../nbs/00_core.ipynb #72f97aa0
-class Leader:
-    "Who makes a call that others wait for"
-    def __init__(self,
-        owner, # the thread or task
-        done # a `threading.Event` or an `asyncio.Event`
-    ):
-        self.owner, self.done = owner, done
-        self.answer:Recording|None = None # what came of it, also if it was not final
-
-def running_task()->tuple: # loop, task and event class; None for all where asyncio does not run
-    "Who is calling, in asyncio's terms; under trio nobody waits"
-    import asyncio
-    try: return asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event
-    except RuntimeError: return None, None, None
-
-async def wait_for(event, seconds:float):
-    "Wait until `event`, of asyncio, is set, but no longer than `seconds`"
-    import asyncio
-    with suppress(asyncio.TimeoutError): await asyncio.wait_for(event.wait(), seconds)
-
-def mark_span(key:str): # of a replay
-    "Say on the current span of OpenTelemetry that the answer is a replay, if somebody has imported that"
-    trace = sys.modules.get('opentelemetry.trace')
-    if not hasattr(trace, 'get_current_span'): return
-    trace.get_current_span().set_attributes({'cachy.replayed': True, 'cachy.key': key})
-
-class Question:
-    "What is asked in a session; each part is worked out once, and only if somebody needs it"
+# %% ../nbs/00_core.ipynb #0c0e0003
+class KeyedCall:
+    "A call in a session, and what follows from it: each part is worked out once, and only if somebody needs it"
     note:list|None = None # what the session's ledger says of it, where that may change
-    fallback:Recording|None = None # the answer, if trying the call live fails
     def __init__(self,
         session:Session,
         read, # gives the `Call`
@@ -258,6 +227,41 @@ class Question:
         "Count what became of the call, and say so"
         self.session.count(outcome, self)
         if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note[5])
+    def key_for(self, call:Call)->str: # 16 hex digits
+        "The key that `call`, which may be ours but for URL and headers, would have here"
+        body = self.body if call.body is self.call.body else None
+        return request_key(call, self.session.norm_pats, body, self.session.ignore, self.sample)
+    def line_for(self, recording:Recording)->bytes:
+        "The line that keeps `recording`"
+        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
+    def secret_refusal(self, recording:Recording)->str: # empty: it may be recorded
+        "Why `recording` must not stand in the file"
+        return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
+    def write(self, recording:Recording):
+        "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
+        line = self.line_for(recording)
+        try: self.session.file.add(line)
+        finally: self.session.store.keep(self.key, line, recording)
+    def do(self, write): # a function that takes nothing
+        "Call `write`, which may wait for the file; in an async call it is left to `settle`"
+        if self.is_async: self.pending = write
+        else: write()
+    async def settle(self):
+        "Have done what `do` has left, while the event loop goes on"
+        write, self.pending = self.pending, None
+        if write: await in_thread(write)
+
+# %% ../nbs/00_core.ipynb #0c0e0005
+def mark_span(key:str): # of a replay
+    "Say on the current span of OpenTelemetry that the answer is a replay, if somebody has imported that"
+    trace = sys.modules.get('opentelemetry.trace')
+    if not hasattr(trace, 'get_current_span'): return
+    trace.get_current_span().set_attributes({'cachy.replayed': True, 'cachy.key': key})
+
+# %% ../nbs/00_core.ipynb #72f97aa0
+class Question(KeyedCall):
+    "A call that looks for its recording"
+    fallback:Recording|None = None # the answer, if trying the call live fails
     @cached_property
     def fetched(self)->Recording|None:
         "What the store has, which is asked once; its line goes to the file, too"
@@ -281,16 +285,6 @@ class Question:
         if file.older and not self.sample: recording = self.find_older()
         if recording is None and file.run: recording = self.find_former()
         return recording or self.fetched
-    def say_what_helps(self):
-        "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
-        index = self.session.file.index
-        if self.session.mode != 'auto' or not index or self.key in index: return
-        from cachy.adopt import say_what_helps
-        say_what_helps(self.session.file, self.call, self.key_for)
-    def key_for(self, call:Call)->str: # 16 hex digits
-        "The key that `call`, which may be ours but for URL and headers, would have here"
-        body = self.body if call.body is self.call.body else None
-        return request_key(call, self.session.norm_pats, body, self.session.ignore, self.sample)
     def find_former(self)->Recording|None:
         "The answer to what an older SDK sent for the same question; it gets a line of today"
         from cachy.adopt import adopt
@@ -298,16 +292,6 @@ class Question:
         if line is None or self.secret_refusal(recording := read_line(line)[1]): return None
         self.do(partial(self.session.file.add, line))
         return recording
-    def replayed(self, recording:Recording, follows:bool=False): # whether it was recorded for somebody else just now
-        "Count a replay, and say so; once also that a loop may have no end, or that there may be other answers"
-        session = self.session
-        mark_span(self.key)
-        if session.replayed(self, recording, follows):
-            why = f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.'
-            session.say('replayed', self.call, why, logging.WARNING, self.secrets, recording.elapsed)
-        elif session.speaks(logging.INFO):
-            why = repeat_line(session.file, session.ledger, self.key, session.told) if session.mode == 'auto' else ''
-            session.say('replayed', self.call, why, logging.INFO if why else logging.DEBUG, self.secrets, recording.elapsed)
     def find_older(self)->Recording|None:
         "The recording in a line of an older format; in mode 'auto' it gets a line of today, unless that fails"
         from cachy.older import find_older
@@ -327,6 +311,22 @@ class Question:
         except OSError as error:
             message = f'{self.session.file}: older recordings replay, but cannot be moved over: {error.strerror or error}.'
             warn_once(self.session.file.told, message)
+    def say_what_helps(self):
+        "Say once that a rule of `cachy adopt` would serve the call, before it is paid for"
+        index = self.session.file.index
+        if self.session.mode != 'auto' or not index or self.key in index: return
+        from cachy.adopt import say_what_helps
+        say_what_helps(self.session.file, self.call, self.key_for)
+    def replayed(self, recording:Recording, follows:bool=False): # whether it was recorded for somebody else just now
+        "Count a replay, and say so; once also that a loop may have no end, or that there may be other answers"
+        session = self.session
+        mark_span(self.key)
+        if session.replayed(self, recording, follows):
+            why = f'{replays_before_warning} times in a row. A loop that waits for another answer does not end.'
+            session.say('replayed', self.call, why, logging.WARNING, self.secrets, recording.elapsed)
+        elif session.speaks(logging.INFO):
+            why = repeat_line(session.file, session.ledger, self.key, session.told) if session.mode == 'auto' else ''
+            session.say('replayed', self.call, why, logging.INFO if why else logging.DEBUG, self.secrets, recording.elapsed)
     def miss(self)->CachyMiss:
         "The exception that says which recording is missing, and what to do"
         from cachy.adopt import adopt_hint
@@ -346,25 +346,32 @@ class Question:
         found = [str(number) for key, number in keys.items() if key in self.session.file.index]
         there = f"{', '.join(found)} of the first hundred are" if found else 'nor is any of the first hundred'
         return f'sample {self.sample} of this question is not recorded; {there}.'
-    def secret_refusal(self, recording:Recording)->str: # empty: it may be recorded
-        "Why `recording` must not stand in the file"
-        return credential_refusal(self.secrets, recording.body, recording.headers.get('content-type', ''), recording.headers)
-    def write(self, recording:Recording):
-        "Append a line to the file, and store it; raises `OSError` if the file cannot be written"
-        line = self.line_for(recording)
-        try: self.session.file.add(line)
-        finally: self.session.store.keep(self.key, line, recording)
-    def line_for(self, recording:Recording)->bytes:
-        "The line that keeps `recording`"
-        return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
-    def do(self, write): # a function that takes nothing
-        "Call `write`, which may wait for the file; in an async call it is left to `settle`"
-        if self.is_async: self.pending = write
-        else: write()
-    async def settle(self):
-        "Have done what `do` has left, while the event loop goes on"
-        write, self.pending = self.pending, None
-        if write: await in_thread(write)
+
+# %% ../nbs/00_core.ipynb #3a9d246e
+class TriedInVain(Exception): "A read was tried live, and its answer cannot be recorded"
+
+# %% ../nbs/00_core.ipynb #0c0e0007
+leader_seconds = 600 # how long to wait for the same call under way elsewhere: the time-out of OpenAI's and Anthropic's SDKs
+
+class Leader:
+    "Who makes a call that others wait for"
+    def __init__(self,
+        owner, # the thread or task
+        done # a `threading.Event` or an `asyncio.Event`
+    ):
+        self.owner, self.done = owner, done
+        self.answer:Recording|None = None # what came of it, also if it was not final
+
+def running_task()->tuple: # loop, task and event class; None for all where asyncio does not run
+    "Who is calling, in asyncio's terms; under trio nobody waits"
+    import asyncio
+    try: return asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event
+    except RuntimeError: return None, None, None
+
+async def wait_for(event, seconds:float):
+    "Wait until `event`, of asyncio, is set, but no longer than `seconds`"
+    import asyncio
+    with suppress(asyncio.TimeoutError): await asyncio.wait_for(event.wait(), seconds)
 
 # %% ../nbs/00_core.ipynb #e131dddf
 being_sent:ContextVar = ContextVar('cachy_being_sent', default=None) # a request, of any library
@@ -495,7 +502,7 @@ class Exchange(Question):
             waiting[self.key] = f'{text}, so it was not recorded. Let the loop come to its end while recording.'
             return False
         known = session.file.find(self.key)
-        if known and known[:3:2] == recording[:3:2]: # status and body
+        if known and (known.status, known.body) == (recording.status, recording.body):
             self.mark_recorded()
             session.count('unchanged', self)
             return False
@@ -723,7 +730,7 @@ def session_for(
 # %% ../nbs/00_core.ipynb #f997cc7a
 def patch_sys(sys, replace): # the module, and `Patcher.replace`
     "Have a miss that ends the program show the user's own lines alone"
-    replace(sys, 'excepthook', partial(wrap_excepthook, CachyMiss))
+    if sys.excepthook is sys.__excepthook__: replace(sys, 'excepthook', partial(wrap_excepthook, CachyMiss)) # in IPython it is not
 
 registered.update(httpx=patch_clients, httpx2=patch_clients, sys=patch_sys)
 
@@ -747,7 +754,7 @@ def renew_locks():
     for session in {*sessions, *(session.replaced for session in sessions)} - {None}:
         session.lock, session.leaders, session.file.lock = threading.Lock(), {}, threading.RLock()
         session.file.reset()
-    for part in vars(Question).values(): # before Python 3.12 all questions share one lock for each part
+    for part in (*vars(KeyedCall).values(), *vars(Question).values()): # before Python 3.12 all share one lock for each part
         if isinstance(part, cached_property): vars(part).update(lock=threading.RLock())
 
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=renew_locks) # not on Windows
