@@ -133,7 +133,7 @@ class Session(Account):
         self.moved:set = set() # keys whose recording was found in a line of an older format
         self.remembered_keys:dict = {} # an `Identity` by what goes over the wire
         self.told:set = set() # what was said already
-        self.replaced:Session|None = None # whose place it took: that of the `enable_cachy()` before it, where both came without `with`
+        self.replaced:Session|None = None # that of a former `enable_cachy()`, whose place this one took
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
     live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
     def count(self, outcome:str, question=None): # such as 'recorded', and the `Question` that came to it
@@ -147,7 +147,9 @@ class Session(Account):
             self.counts['replayed'] += 1
             self.saved += recording.elapsed
             if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
-            else: self.ledger.add((question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed))
+            else:
+                row = question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed
+                self.ledger.add(row)
             return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
         "Whether anybody would hear what is said at `level`"
@@ -730,7 +732,8 @@ def session_for(
 # %% ../nbs/00_core.ipynb #f997cc7a
 def patch_sys(sys, replace): # the module, and `Patcher.replace`
     "Have a miss that ends the program show the user's own lines alone"
-    if sys.excepthook is sys.__excepthook__: replace(sys, 'excepthook', partial(wrap_excepthook, CachyMiss)) # in IPython it is not
+    is_own = sys.excepthook is sys.__excepthook__ # in IPython it is not
+    if is_own: replace(sys, 'excepthook', partial(wrap_excepthook, CachyMiss))
 
 registered.update(httpx=patch_clients, httpx2=patch_clients, sys=patch_sys)
 
