@@ -114,7 +114,7 @@ def test_each_way_is_guarded(way, manner, listener, tmp_path, caplog):
             with pytest.raises(CachyMiss) as caught: manner(way, *place)
             text = str(caught.value)
             assert 'localhost is called past the cache' in text and 'forbids' in text and text in caplog.text
-            assert ('test_guard.py, line' in text) or way is by_executor
+            assert ('test_guard, line' in text) or way is by_executor
     assert listener.calls == 0
     caplog.clear()
     with enable_cachy(tmp_path, doms=here, mode='auto'):
@@ -155,7 +155,7 @@ def test_tls_names_the_host(tmp_path):
     with mine, other, enable_cachy(tmp_path, mode='replay'):
         for ask in (lambda: context.wrap_socket(mine, server_hostname='api.openai.com'), lambda: context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, 'api.openai.com'),
                 lambda: context.wrap_socket(mine, False, False, True, 'api.openai.com')):
-            with pytest.raises(CachyMiss, match='api.openai.com is called past the cache, through TLS, by tests/test_guard.py, line'): ask()
+            with pytest.raises(CachyMiss, match='api.openai.com is called past the cache, through TLS, by test_guard, line'): ask()
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname='example.com')
 
 def places():
@@ -306,7 +306,7 @@ def test_websockets_of_httpx(name, listener, tmp_path, caplog):
         for entries in ((f'localhost:{listener.port}',), ('localhost',)):
             with enable_cachy(tmp_path, doms=entries, mode='replay'), pytest.raises(BaseException) as caught: way()
             miss = caught.value if isinstance(caught.value, CachyMiss) else caught.value.exceptions[0]
-            assert isinstance(miss, CachyMiss) and 'localhost is called past the cache, through a websocket, by' in str(miss) and 'test_guard.py, line' in str(miss) and listener.calls == 0
+            assert isinstance(miss, CachyMiss) and 'localhost is called past the cache, through a websocket, by' in str(miss) and 'test_guard, line' in str(miss) and listener.calls == 0
     caplog.clear()
     with enable_cachy(tmp_path, doms=(f'localhost:{listener.port}',), mode='auto') as session:
         for _ in range(2):
