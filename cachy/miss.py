@@ -436,15 +436,15 @@ def callers()->list:
 # %% ../nbs/06_miss.ipynb #0447df99
 def place_of(
     frame # of the user's code
-)->str: # such as 'zoo/cats.py, line 12', or '__main__, line 12' where that is no file of the working folder
+)->str: # such as '__main__, line 12 of zoo/cats.py'; without the file where that is none below the working folder
     "Where the code in `frame` stands"
-    path = Path(frame.f_code.co_filename)
+    path, place = Path(frame.f_code.co_filename), f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
     with suppress(OSError, ValueError):
-        if path.is_file(): return f'{path.resolve().relative_to(Path.cwd())}, line {frame.f_lineno}'
-    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+        if path.is_file(): place += f' of {path.resolve().relative_to(Path.cwd())}'
+    return place
 
 # %% ../nbs/06_miss.ipynb #9a17c002
-def caller()->str: # such as 'xai_sdk.sync.chat for zoo/cats.py, line 12'
+def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12 of zoo/cats.py'
     "Who is calling: the module that the user's code called, and the user's code"
     frames = callers()
     own = next((i for i, frame in enumerate(frames) if not is_installed(frame) and not is_standard(frame)), len(frames))
