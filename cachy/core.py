@@ -54,7 +54,7 @@ class Recorder:
     def __init__(self,
         exchange, # the `Exchange` that it answers; it comes below; here its `start`, `record` and `report` will do
         status:int, # HTTP status code
-        headers # of the answer: a mapping, its names in lower case, or of any case where it does not tell them apart
+        headers # of the answer: a mapping with names in lower case, or one that finds them in any case
     ):
         self.exchange, self.status, self.headers, self.start = exchange, status, headers, exchange.start
         self.content_type = headers.get('content-type', '')
@@ -135,7 +135,7 @@ class Session(Account):
         self.told:set = set() # what was said already
         self.replaced:Session|None = None # that of a former `enable_cachy()`, whose place this one took
         self.scoped, self.place = False, 0 # whether it was entered by `with`; where `replaced` was among the sessions
-    live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # the fixture of pytest is called cachy too
+    live, fresh, sample, no_cachy = map(staticmethod, (live, fresh, sample, no_cachy)) # for where `cachy` is pytest's fixture
     def count(self, outcome:str, question=None): # such as 'recorded', and the `Question` that came to it
         "Count one `outcome`"
         with self.lock:
@@ -148,7 +148,7 @@ class Session(Account):
             self.saved += recording.elapsed
             if question.note: self.ledger.take_down(question, 'replayed', recording.status, recording.elapsed)
             else:
-                row = question.read, question.size, question.known.key, 'replayed', recording.status, recording.elapsed
+                row = question.get_call, question.size, question.known.key, 'replayed', recording.status, recording.elapsed
                 self.ledger.add(row)
             return not follows and self.history.replayed(question.known)
     def speaks(self, level:int)->bool: # of the log
@@ -197,10 +197,10 @@ class KeyedCall:
     note:list|None = None # what the session's ledger says of it, where that may change
     def __init__(self,
         session:Session,
-        read, # gives the `Call`
+        get_call, # takes nothing, gives the `Call`
         wire=None # hashable: equal only for the same request; None: its key is not to be remembered
     ):
-        self.session, self.read = session, read
+        self.session, self.get_call = session, get_call
         self.size = wire[-1] if wire else len(self.call.body) # of its body in bytes
         _, self.fresh, number = scope.get()
         self.sample = session.sample_number if number is None else number
@@ -208,7 +208,7 @@ class KeyedCall:
         self.known:Identity|None = session.remembered_keys.get(self.wire)
         self.is_async, self.pending = False, None # whether an event loop would wait; what is to be written
     @cached_property
-    def call(self)->Call: return self.read()
+    def call(self)->Call: return self.get_call()
     @cached_property
     def body(self)->Body: return read_body(self.call, self.session.norm_pats, self.session.ignore)
     @cached_property
@@ -228,11 +228,13 @@ class KeyedCall:
     def report(self, outcome:str, why:str='', level:int=logging.DEBUG): # as for `Session.say`
         "Count what became of the call, and say so"
         self.session.count(outcome, self)
-        if self.session.speaks(level): self.session.say(outcome, self.call, why, level, self.secrets, self.note and self.note[5])
+        if not self.session.speaks(level): return
+        seconds = self.note and self.note[5] # which the answer took
+        self.session.say(outcome, self.call, why, level, self.secrets, seconds)
     def key_for(self, call:Call)->str: # 16 hex digits
         "The key that `call`, which may be ours but for URL and headers, would have here"
         body = self.body if call.body is self.call.body else None
-        return request_key(call, self.session.norm_pats, body, self.session.ignore, self.sample)
+        return request_key(call, self.session.norm_pats, body, self.session.ignore, self.sample) # `ignore`: if it must be read
     def line_for(self, recording:Recording)->bytes:
         "The line that keeps `recording`"
         return write_line(self.key, self.call, recording, self.session.norm_pats, self.body, self.secrets, self.sample)
@@ -382,12 +384,12 @@ class Exchange(Question):
     "One call of any library, from the question to its answer: a context manager, sync and async"
     def __init__(self,
         session:Session,
-        read, # gives the `Call`
+        get_call, # takes nothing, gives the `Call`
         stream:bool, # whether the caller reads the body itself
         wire=None, # as for `Question`
         patience:float|None=None # the caller's own read time-out in seconds; None: it has none
     ):
-        super().__init__(session, read, wire)
+        super().__init__(session, get_call, wire)
         self.stream, self.start = stream, 0. # when it was sent: a `time.perf_counter()`
         self.patience = leader_seconds if patience is None else min(patience, leader_seconds)
         self.recording:Recording|None = None # known once it is entered; None: the call must be made

@@ -167,7 +167,7 @@ def as_text(
 ): # yields texts
     "For a terminal"
     for change in changes:
-        beside = ', compared with the closest that stays' if change.kind == 'new' and change.old else ''
+        beside = ' (- is the closest one, which stays)' if change.kind == 'new' and change.old else ''
         lines = fitted(change, *room) if room else '\n'.join(compared(change, 1000))
         yield f'{kinds[change.kind][0]}{beside}:\n{lines}\n'
     yield f'{name}: {counted(changes, equal)}'
@@ -282,7 +282,7 @@ def diff_command(
     if len(commits) > 2: parser.error('at most two commits')
     old, new, path = commits[0] if commits else 'HEAD', ''.join(commits[1:]), Path(options.file or default_file())
     try: before, after = (list(show_lines(lines_at(commit, path.absolute()))) for commit in (old or 'HEAD', new))
-    except (ValueError, OSError) as error: return complain(f'{path}: {error or "no such commit"}')
+    except (ValueError, OSError) as error: return complain(f'{path}: {str(error) or "no such commit"}')
     changes, equal = changes_between(before, after)
     for text in (as_markdown if options.format == 'github' else as_text)(path.as_posix(), changes, equal): print(text)
     return 1 if options.exit_code and changes else 0

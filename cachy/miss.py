@@ -241,7 +241,7 @@ def machine_reason(
     if not guilty: return ''
     return (f"the text holds what changes from run to run ({'; '.join(guilty)}). Take it out of the text, or have it replaced "
         f'before requests are compared, and record once more:\n  enable_cachy({pasted(guilty.values())})'
-        + '\n  (under pytest, the fixture cachy_options returns such arguments)' * ('PYTEST_CURRENT_TEST' in os.environ))
+        + '\n  (under pytest: a fixture cachy_options that returns dict(norm_pats=…))' * ('PYTEST_CURRENT_TEST' in os.environ))
 
 # %% ../nbs/06_miss.ipynb #e858853f
 def pattern_reason(found, *rest)->str:
@@ -342,13 +342,16 @@ def file_reason(
 )->str:
     "What the file itself has to do with the miss; empty if nothing"
     if not file.path.exists():
-        return (f'the file does not exist. Is it committed, and is {file.path.absolute().parent} its folder? '
-            'enable_cachy(cache_dir=…) names another one.')
-    notes = []
+        here = file.path.absolute().parent
+        near = [*here.glob('*/cachy.jsonl'), *(path for folder in here.parents if (path := folder/'cachy.jsonl').is_file())]
+        there = f' There is {os.path.relpath(near[0], here)}.' if near else ''
+        other = 'the fixture cachy_dir' if 'PYTEST_CURRENT_TEST' in os.environ else 'enable_cachy(cache_dir=…)'
+        return f'the file does not exist. Is it committed, and is {here} its folder? {other} names another one.{there}'
+    notes = ['the file is there, and empty.'] if not len(file) and not file.skipped else []
     if file.older: notes.append(f'older recordings, which do not say what was asked: {len(file.older):,}. '
         'They cannot be compared: if it is one of them, the request changed since.')
-    if file.skipped: notes.append(f'damaged lines: {file.skipped:,}. One of them may be the recording: '
-        f'`cachy check {file}` shows them, and git what stood there before.')
+    if file.skipped: notes.append(f'damaged lines: {file.skipped:,}. Is the recording one of these {file.skipped:,}? '
+        f'`cachy check {file}` shows them, and git what stood there.')
     return '\n'.join(notes)
 
 def no_difference_reason(found, *rest)->str:
@@ -372,6 +375,7 @@ def what_to_do(
     elif test: run = f'CACHY_MODE=auto pytest "{test}"'
     elif script.endswith('.py') and script not in ('ipykernel_launcher.py', '__main__.py'):
         run = f'CACHY_MODE=auto python {script}'
+    elif 'ipykernel' in sys.modules: run = "run it once with enable_cachy(mode='auto')"
     else: run = 'run it once with CACHY_MODE=auto in the environment'
     return f'to record it: {run}, with the API key set; then commit {file}'
 

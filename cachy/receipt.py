@@ -80,7 +80,7 @@ class Ledger:
     ):
         "Note what became of a call that was made"
         if asked.note is None:
-            asked.note = [asked.read, asked.size, asked.key, '', None, None]
+            asked.note = [asked.get_call, asked.size, asked.key, '', None, None]
             self.add(asked.note)
         if outcome == 'recorded' != asked.note[3]: self.records[asked.key] += 1
         for i, value in enumerate((outcome or None, status, seconds), 3):
@@ -574,7 +574,8 @@ def stats_command(
 )->int: # exit status: 0, 2 where a file cannot be read
     "Print the receipt of each file, and what is stored in it"
     parser = command_parser('stats', """Show what the recordings of a file took to record (seconds, tokens, money), and
-        what is stored (recordings, bytes, days, by host and model).""", """
+        what is stored (recordings, bytes, days, by host and model).
+        'not told' are calls whose answers say nothing of tokens.""", """
         cachy stats                    the cachy.jsonl of the project
         cachy stats nbs/cachy.jsonl""")
     parser.add_argument('file', nargs='*', metavar='FILE', help='the file (default: cachy.jsonl of the project)')

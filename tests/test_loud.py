@@ -3,6 +3,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import pickle
 import re
 import sys
@@ -355,3 +356,18 @@ def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
         with pytest.raises(CachyMiss) as caught: send(recorded, ask(60))
     assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))
     assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest
+
+def test_another_file_is_near(stand_in, tmp_path, monkeypatch):
+    "The folder is the wrong one: above or below it there is a file"
+    here, below = tmp_path/'zoo', tmp_path/'zoo'/'cats'
+    below.mkdir(parents=True)
+    def told(): return str(miss_of(stand_in, here, conversation(), first_options()))
+    assert 'There is ' not in told()
+    (tmp_path/'cachy.jsonl').write_text('')
+    assert f'There is {os.path.join("..", "cachy.jsonl")}.' in told()
+    (below/'cachy.jsonl').write_text('')
+    assert f'There is {os.path.join("cats", "cachy.jsonl")}.' in told()
+
+def test_an_empty_file(stand_in, tmp_path):
+    (tmp_path/'cachy.jsonl').write_text('')
+    assert 'likely reason: the file is there, and empty.' in str(miss_of(stand_in, tmp_path, conversation(), first_options()))

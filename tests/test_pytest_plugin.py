@@ -394,3 +394,11 @@ def test_expected(ask):
     result.assert_outcomes(passed=1, failed=2, xfailed=1)
     kept = [json.loads(line)['request']['body']['messages'][0]['content'] for line in (pytester.path/'cachy.jsonl').read_text().splitlines()]
     assert sorted(kept) == ['both', 'old', 'one', 'three']
+
+@pytest.mark.parametrize('args', [(), ('-k', 'one')])
+def test_damaged_lines_are_told(run, pytester, stand_in, args):
+    pytester.makepyfile("def test_one(ask): assert ask('one')\ndef test_two(ask): assert ask('two')")
+    assert 'damaged' not in summary(run('--cachy=auto'))[0]
+    path = pytester.path/'cachy.jsonl'
+    path.write_bytes(b'<<<<<<< HEAD\n' + path.read_bytes() + b'>>>>>>> branch\n')
+    assert summary(run('--cachy=replay', *args))[0].endswith('; 2 damaged lines, which `cachy check` shows')
