@@ -35,6 +35,9 @@ class Patcher:
         ours = wrap(original)
         setattr(owner, name, ours)
         self.replaced.append((owner, name, original if is_own else None, ours))
+    def holds(self)->bool:
+        "Whether ours is still in each place"
+        return all(vars(owner).get(name) is ours for owner, name, _, ours in self.replaced)
     def restore(self):
         "Put back each original whose place is still taken by ours, but no builtin of a module that is just running"
         running = {id(frame.f_globals) for frame, _ in walk_stack(sys._getframe())}
@@ -82,17 +85,21 @@ class ImportHook:
     "Finds nothing itself, but learns what is imported, and has it patched"
     def __init__(self):
         self.unfinished:set = set() # names of modules that could not be patched yet
+        self.patched:dict = {} # name: the module that was patched, and the function that did it
         self.then = lambda: None # is called after a module was patched that was just imported
     @property
     def is_on(self)->bool: return self in sys.meta_path
     def switch_on(self):
         "Have all that is registered patched, what is imported already and what will be"
         if not self.is_on: sys.meta_path.insert(0, self)
-        for name in list(registered):
-            if sys.modules.get(name): self.patch(name) # None: somebody forbids to import it
+        if not patcher.holds(): self.patched = {}
+        for name, function in list(registered.items()):
+            module = sys.modules.get(name) # None: somebody forbids to import it
+            if module and self.patched.get(name) != (module, function): self.patch(name)
     def switch_off(self):
         "Put everything back as it was"
         if self.is_on: sys.meta_path.remove(self)
+        self.patched = {}
         patcher.restore()
     def patch(self, name:str): # one of `registered`, imported already
         "Have a module patched, now or once it is whole"
@@ -101,6 +108,7 @@ class ImportHook:
         try:
             if isinstance(function, str): function = registered[name] = pkgutil.resolve_name(function)
             function(sys.modules[name], patcher.replace)
+            self.patched[name] = sys.modules[name], function
         except Exception as error:
             if self.wait_for(name): return
             warn_once(patcher.told, f'Calls through {name} go past the cache: it cannot be patched ({error!r}).', name)
