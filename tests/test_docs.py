@@ -1,6 +1,9 @@
 "The pages: each is in the sidebar, every link holds, every file that the site names exists, and the README stays short."
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,33 @@ def test_badges_are_true():
     for name in re.findall(rf'{repository}/actions/workflows/([\w.]+)', (root/'README.md').read_text(encoding='utf-8')):
         assert (root/'.github'/'workflows'/name).exists()
     assert Path(root/'.github'/'workflows'/'release.yml').exists()
+
+@pytest.fixture(scope='module')
+def prepared(tmp_path_factory):
+    "What Quarto would render: the notebooks as nbdev prepares them for it"
+    folder = tmp_path_factory.mktemp('site')
+    for name in ('nbs', 'cachy'): shutil.copytree(root/name, folder/name)
+    for name in ('pyproject.toml', 'settings.ini'): shutil.copy(root/name, folder/name)
+    code = 'from nbdev.config import get_config; from nbdev.serve import proc_nbs; assert get_config().custom_sidebar; proc_nbs(n_workers=0)'
+    done = subprocess.run([sys.executable, '-c', code], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder/'_proc'
+
+def first_words(cell):
+    "What `cell` begins with, but the words that nbdev makes links of"
+    lines = [line for line in ''.join(cell['source']).splitlines() if line.strip() and not line.startswith('#|')]
+    return re.split(r'[`\[]', lines[0])[0].rstrip('# ') if lines else ''
+
+def test_the_site_shows_all_that_is_written(prepared):
+    for path in notebooks:
+        own, made = (json.loads((folder/path.name).read_text(encoding='utf-8'))['cells'] for folder in (nbs, prepared))
+        assert made[0]['cell_type'] == 'raw' and 'title: ' in ''.join(made[0]['source']), path.name
+        wanted = [first_words(cell) for cell in own if '#| hide' not in ''.join(cell['source'])]
+        shown = [first_words(cell) for cell in made[1:]]
+        assert [words for words in wanted if words not in shown and not words.startswith('# ')] == [], path.name
+
+@pytest.mark.parametrize('path', notebooks, ids=lambda path: path.stem)
+def test_a_title_stands_alone(path):
+    "Of the cell with the title, nbdev keeps title and description for the head of the page, and drops all else"
+    first = next(cell for cell in json.loads(path.read_text(encoding='utf-8'))['cells'] if cell['cell_type'] == 'markdown')
+    assert re.fullmatch(r'# .+\n\n> .+', ''.join(first['source']))
