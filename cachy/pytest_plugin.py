@@ -131,8 +131,12 @@ def damaged_lines(
     suite:Suite
 )->int:
     "How many lines of its files are no recordings"
-    files = [Recordings(path) for path in suite.used]
-    return sum(file.skipped for file in files if file.refresh() is None)
+    number = 0
+    for path in suite.used:
+        file = Recordings(path)
+        file.refresh()
+        number += file.skipped
+    return number
 
 def summary(
     suite:Suite
