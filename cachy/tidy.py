@@ -93,7 +93,8 @@ def rewrite(
 # %% ../nbs/16_tidy.ipynb #98cd5636
 def list_recordings(
     lines:list, # of the file, as bytes, each a recording
-    most:int=20 # of one model that are listed
+    most:int=20, # of one model that are listed
+    why=lambda line, words: '' # gives what else there is to say of a line that is listed with these words
 ): # yields texts
     "What `lines` record, by model"
     requests = [request if isinstance(request := read_fields(line).get('request'), dict) else {} for line in lines]
@@ -101,7 +102,9 @@ def list_recordings(
     for model, count in Counter(models).most_common():
         yield f'{model}, {plural(count, "recording")}:'
         of_model = [pair for pair, other in zip(zip(lines, requests, strict=True), models, strict=True) if other == model]
-        for line, request in of_model[:most]: yield f'  {first_words(request) or key_of(line)}'
+        for line, request in of_model[:most]:
+            yield f'  {(words := first_words(request) or key_of(line))}'
+            if more := why(line, words): yield f'    {more}'
         if count > most: yield f'  … and {count - most:,} more'
 
 # %% ../nbs/16_tidy.ipynb #34a9df96
@@ -139,24 +142,38 @@ def without(
     return lambda lines: [line for line in tidy_lines(lines) if gone.get(key_of(line)) != line]
 
 # %% ../nbs/16_tidy.ipynb #8e34ef13
-def holds(
-    line:bytes, # a recording
-    pattern:str
-)->bool:
-    "Whether `pattern` is in the key, the model, the URL or the question of `line`"
+def searched_texts(
+    line:bytes # a recording
+)->tuple: # the key, the model, the URL, and the texts of the question
+    "Where `cachy rm` looks for a text"
     fields = read_fields(line)
     request = fields.get('request') if isinstance(fields.get('request'), dict) else {}
     texts = [text for _, text in texts_of(request.get('body'))]
-    return any(pattern in text for text in (fields['key'], asked_model(request), str(request.get('url', '')), *texts))
+    return fields['key'], asked_model(request), str(request.get('url', '')), *texts
 
+def place_of(
+    line:bytes, # a recording
+    words:str, # that stand in the list for it
+    patterns:list # texts
+)->str: # empty where these words, its key or its model hold one
+    "Where else in its question or URL `line` holds one of `patterns`"
+    key, model, *texts = searched_texts(line)
+    if any(pattern in text for pattern in patterns for text in (key, model, words)): return ''
+    pattern, text = next((pattern, text) for pattern in patterns for text in texts if pattern in text)
+    start, stop = (place := text.index(pattern)) - 20, place + len(pattern) + 20
+    shown = ' '.join(text[max(start, 0):stop].split())
+    return f"in: {'…' * (start > 0)}{shown}{'…' * (stop < len(text))}"
+
+# %% ../nbs/16_tidy.ipynb #1d0e0002
 def find_lines(
     lines:list, # of the file
     patterns:list # texts
-)->dict: # the numbers of the keys' lines that hold it, by pattern
+)->dict: # the keys of those that hold it, by pattern
     "Which recordings hold each of `patterns`"
     keys = [key_of(line) for line in lines]
     recordings = {key: line for key, line in zip(keys, lines, strict=True) if key}
-    return {pattern: {key for key, line in recordings.items() if holds(line, pattern)} for pattern in patterns}
+    texts = {key: searched_texts(line) for key, line in recordings.items()}
+    return {pattern: {key for key in texts if any(pattern in text for text in texts[key])} for pattern in patterns}
 
 # %% ../nbs/16_tidy.ipynb #f73c4a8f
 def forget(
@@ -192,7 +209,7 @@ def rm_command(
     path = options.file or default_file()
     try: found, gone = forget(path, options.pattern, options.dry_run)
     except OSError as error: return complain(problem(path, error))
-    for text in list_recordings(gone): print(text)
+    for text in list_recordings(gone, why=lambda line, words: place_of(line, words, options.pattern)): print(text)
     if gone: print(f"{path}: {plural(len(gone), 'recording')} {'would go' if options.dry_run else 'forgotten'}.")
     missing = [pattern for pattern, keys in found.items() if not keys]
     for pattern in missing: complain(f'{path}: no recording holds {pattern!r}.')

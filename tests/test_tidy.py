@@ -258,3 +258,13 @@ def test_rm(project, capsys):
     assert after('one', '--dry-run') == (0, ['one', 'two', 'three', 'one', 'older'])
     assert "no recording holds 'no such'" in capsys.readouterr().err
     with pytest.raises(SystemExit): after('')
+
+@pytest.mark.parametrize('pattern', ['bike', 'Tyres', 'gpt', '0123', 'example.com', 'x' * 40])
+def test_rm_shows_where_the_text_stands(tmp_path, capsys, pattern):
+    "In the line that lists a recording, in its heading, or in a line below"
+    said = [dict(role='system', content='You are the assistant of a bike shop.\n' + 'x' * 99), dict(role='user', content='Tyres?')]
+    recording = dict(key='0123456789abcdef', request=dict(url='https://example.com/v1', body=dict(model='gpt-4o', messages=said)), response='Yes.')
+    path = tmp_path/'cachy.jsonl'
+    path.write_text(json.dumps(recording) + '\n')
+    assert main(['rm', pattern, '--dry-run', '--file', str(path)]) == 0
+    assert pattern == '0123' or pattern in capsys.readouterr().out.rpartition(str(path))[0]
