@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from traceback import walk_stack
 from typing import NamedTuple
@@ -343,8 +343,9 @@ def file_reason(
     "What the file itself has to do with the miss; empty if nothing"
     if not file.path.exists():
         here = file.path.absolute().parent
-        near = [*here.glob('*/cachy.jsonl'), *(path for folder in here.parents if (path := folder/'cachy.jsonl').is_file())]
-        there = f' There is {os.path.relpath(near[0], here)}.' if near else ''
+        above = (path for folder in here.parents if (path := folder/'cachy.jsonl').is_file())
+        near = next(chain(here.glob('*/cachy.jsonl'), above), None)
+        there = f' There is {os.path.relpath(near, here)}.' if near else ''
         other = 'the fixture cachy_dir' if 'PYTEST_CURRENT_TEST' in os.environ else 'enable_cachy(cache_dir=…)'
         return f'the file does not exist. Is it committed, and is {here} its folder? {other} names another one.{there}'
     notes = ['the file is there, and empty.'] if not len(file) and not file.skipped else []
@@ -406,12 +407,13 @@ def explain(
         f"the file: {file}, {len(file):,} recording{'s' * (len(file) != 1)}",
         f"the mode: 'replay', which forbids calls, since {mode_reason}"]
     if store: lines.insert(2, f'the store: {store}')
-    lines += ['likely reason: ' + reason for reason in (file_reason(file),) if reason]
+    likely = lambda *reasons: ['likely reason: ' + reason for reason in reasons if reason]
+    lines += likely(file_reason(file))
     how = 'differs in (recorded -> asked):' if found else 'reads the same'
     if closest: lines.append(f"the closest: recording {closest['key']}, which {how}")
     lines += ['  ' + show_difference(difference) for difference in found[:most_shown]]
     if len(found) > most_shown: lines.append(f'  and in {len(found) - most_shown} more places')
-    lines += ['likely reason: ' + reason for reason in (before, *why) if reason]
+    lines += likely(before, *why)
     message = redact('\n'.join([*lines, what_to_do(mode_reason, file)]), secrets)
     return message.encode('utf-8', 'backslashreplace').decode(), request, key, closest, tuple(found)
 
@@ -433,12 +435,16 @@ def is_standard(frame)->bool:
     path = frame.f_globals.get('__file__') or frame.f_code.co_filename
     return path.startswith((standard_library, '<frozen')) and not is_installed(frame)
 
+def is_own(frame)->bool:
+    "Whether `frame` is of the user's code"
+    return package_of(frame) != 'cachy' and not is_installed(frame) and not is_standard(frame)
+
 def callers()->list:
     "The frames of the stack that are not cachy's, the innermost first"
     return [frame for frame, _ in walk_stack(sys._getframe(1)) if package_of(frame) != 'cachy']
 
 # %% ../nbs/06_miss.ipynb #0447df99
-def place_of(
+def code_place(
     frame # of the user's code
 )->str: # such as '__main__, line 12 of zoo/cats.py'; without the file where that is none below the working folder
     "Where the code in `frame` stands"
@@ -451,9 +457,9 @@ def place_of(
 def caller()->str: # such as 'xai_sdk.sync.chat for __main__, line 12 of zoo/cats.py'
     "Who is calling: the module that the user's code called, and the user's code"
     frames = callers()
-    own = next((i for i, frame in enumerate(frames) if not is_installed(frame) and not is_standard(frame)), len(frames))
+    own = next((i for i, frame in enumerate(frames) if is_own(frame)), len(frames))
     names = [str(frame.f_globals.get('__name__')) for frame in frames[:own] if is_installed(frame)][-1:]
-    names += map(place_of, frames[own:own + 1])
+    names += map(code_place, frames[own:own + 1])
     return ' for '.join(names) or f'the thread {threading.current_thread().name}'
 
 # %% ../nbs/06_miss.ipynb #b9290f65

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing, contextmanager, nullcontext
-from functools import wraps
+from functools import cache, wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, ismethod, signature
 from types import MappingProxyType, MethodType
 
@@ -75,6 +75,7 @@ class Suite:
         self.failed, self.kept = {}, {} # lines that failed tests recorded, keys that others asked for; by path
         self.on, self.whole = False, True # whether a session was on, and no test was left out
         self.test_failed = False # the one that runs now
+        self.stored = cache(Recordings) # what a file holds in the end, by path
     def session(self,
         folder=None, # of `cachy.jsonl`; None: the root folder of the suite
         mode:str=None, # None: that of the suite, else as the environment says
@@ -122,7 +123,7 @@ def unused_lines(
     "The recordings that no test asked for"
     lines = []
     for path, keys in suite.used.items():
-        file = Recordings(path)
+        file = suite.stored(path)
         left = {*file.index, *file.older} - keys if len(file) else ()
         lines += [line for key in left if (line := file.find(key, lambda line: (read_line(line)[0], line)))]
     return lines
@@ -131,17 +132,13 @@ def damaged_lines(
     suite:Suite
 )->int:
     "How many lines of its files are no recordings"
-    number = 0
-    for path in suite.used:
-        file = Recordings(path)
-        file.refresh()
-        number += file.skipped
-    return number
+    for path in suite.used: suite.stored(path).refresh()
+    return sum(suite.stored(path).skipped for path in suite.used)
 
 def summary(
     suite:Suite
 )->str: # empty where nothing happened
-    "Such as 'cachy: 41 replayed, 2 recorded, 0 missed; 3 recordings unused'; the last part only after a whole run"
+    "Such as 'cachy: 41 replayed, 2 recorded, 0 missed; 3 recordings unused'; unused is told after a whole run only"
     add_up(suite, {}, {path: file.used for path, file in suite.files.items()})
     if not suite.used: return ''
     outcomes = ['replayed', 'recorded', 'missed', *filter(suite.counts.get, ('not recorded', 'past the cache'))]
@@ -156,7 +153,7 @@ def money(
 )->str: # empty: the answers tell of no tokens
     "Such as 'receipt: saved 12.3 s, 4,100 tokens in, 380 out, $0.0141'"
     rows = [row for path in {*suite.replays, *suite.records}
-        for row in make_receipt(Recordings(path), suite.replays.get(path, {}), suite.records.get(path, {})).rows]
+        for row in make_receipt(suite.stored(path), suite.replays.get(path, {}), suite.records.get(path, {})).rows]
     receipt = Receipt(rows)
     told = {'saved': receipt.replayed, 'spent': receipt.recorded}
     if not any(row.tokens_in or row.tokens_out for row in rows): return ''

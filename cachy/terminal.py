@@ -48,7 +48,7 @@ def problem(
     error:OSError # that came of opening it
 )->str:
     "What is wrong with a file, and where else it may be"
-    where = '\nWithout --file: beside the nearest settings.ini or pyproject.toml, else here.'
+    where = '\nIf none is named: beside the nearest settings.ini or pyproject.toml, else here.'
     return f'{path}: {error.strerror}{where * isinstance(error, FileNotFoundError)}'
 
 def plural(

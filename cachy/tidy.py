@@ -151,7 +151,7 @@ def searched_texts(
     texts = [text for _, text in texts_of(request.get('body'))]
     return fields['key'], asked_model(request), str(request.get('url', '')), *texts
 
-def place_of(
+def passage_of(
     line:bytes, # a recording
     words:str, # that stand in the list for it
     patterns:list # texts
@@ -159,8 +159,9 @@ def place_of(
     "Where else in its question or URL `line` holds one of `patterns`"
     key, model, *texts = searched_texts(line)
     if any(pattern in text for pattern in patterns for text in (key, model, words)): return ''
-    pattern, text = next((pattern, text) for pattern in patterns for text in texts if pattern in text)
-    start, stop = (place := text.index(pattern)) - 20, place + len(pattern) + 20
+    places = ((text, text.find(pattern), len(pattern)) for pattern in patterns for text in texts)
+    text, place, size = next(found for found in places if found[1] >= 0)
+    start, stop = place - 20, place + size + 20
     shown = ' '.join(text[max(start, 0):stop].split())
     return f"in: {'…' * (start > 0)}{shown}{'…' * (stop < len(text))}"
 
@@ -209,7 +210,7 @@ def rm_command(
     path = options.file or default_file()
     try: found, gone = forget(path, options.pattern, options.dry_run)
     except OSError as error: return complain(problem(path, error))
-    for text in list_recordings(gone, why=lambda line, words: place_of(line, words, options.pattern)): print(text)
+    for text in list_recordings(gone, why=lambda line, words: passage_of(line, words, options.pattern)): print(text)
     if gone: print(f"{path}: {plural(len(gone), 'recording')} {'would go' if options.dry_run else 'forgotten'}.")
     missing = [pattern for pattern, keys in found.items() if not keys]
     for pattern in missing: complain(f'{path}: no recording holds {pattern!r}.')

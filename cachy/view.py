@@ -10,7 +10,6 @@ __all__ = ['Account', 'call_detail', 'hold_back', 'wrap_excepthook']
 # %% ../nbs/19a_view.ipynb #032fcb35
 import html
 import logging
-import os
 import re
 import sys
 from collections import Counter
@@ -111,18 +110,16 @@ def hold_back(
     return True
 
 # %% ../nbs/19a_view.ipynb #3cb47917
-others = re.compile(r'[/\\](?:site|dist)-packages[/\\]|^<frozen|^' + re.escape(os.path.dirname(os.__file__)))
-
 def own_frames(
     traceback:TracebackType|None
 )->TracebackType|None:
     "`traceback` without what is installed; all of it where nothing else is left"
+    from cachy.miss import is_own
     frames = []
     while traceback:
         frames.append(traceback)
         traceback = traceback.tb_next
-    ours = lambda frame: str(frame.f_globals.get('__name__')).startswith('cachy.')
-    own = [item for item in frames if not (others.search(item.tb_frame.f_code.co_filename) or ours(item.tb_frame))]
+    own = [frame for frame in frames if is_own(frame.tb_frame)]
     for frame in reversed(own or frames): traceback = TracebackType(traceback, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return traceback
 
@@ -137,7 +134,7 @@ def wrap_excepthook(
         if isinstance(error, kind):
             error.__traceback__ = traceback = own_frames(traceback)
             error.__suppress_context__ = True # what an SDK made of it on its way
-            first, *rest = str(error).splitlines()
-            if rest and not log.hasHandlers(): error.args = ('\n'.join([first, '  … (as above)'][:len(rest)] + rest[-1:]),)
+            lines, is_told = str(error).splitlines(), log.isEnabledFor(logging.ERROR) and not log.hasHandlers()
+            if is_told and len(lines) > 2: error.args = ('\n'.join([lines[0], '  … (as above)', lines[-1]]),)
         original(of_kind, error, traceback)
     return excepthook

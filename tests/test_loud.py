@@ -357,7 +357,7 @@ def test_answers_are_not_read(recorded, tmp_path, monkeypatch):
     assert size > 10_000_000 and 10_000 < sum(read) < 64 * 4100 and sum(parsed) < 30_000, (size, sum(read), sum(parsed))
     assert caught.value.differences[0].recorded == 'Tell me about number 59' # of those equally near the newest
 
-def test_another_file_is_near(stand_in, tmp_path, monkeypatch):
+def test_another_file_is_near(stand_in, tmp_path):
     "The folder is the wrong one: above or below it there is a file"
     here, below = tmp_path/'zoo', tmp_path/'zoo'/'cats'
     below.mkdir(parents=True)

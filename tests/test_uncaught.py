@@ -8,7 +8,7 @@ from support import environment
 
 script = '''
 import sys{imports}
-from cachy import enable_cachy{disable}
+from cachy import enable_cachy
 {before}
 def ask(client):
     return client.chat.completions.create(model='gpt-4o', messages=[dict(role='user', content='Why do dogs purr?')])
@@ -19,7 +19,7 @@ from openai import OpenAI
 
 def run(folder, **parts):
     "What the script prints on stderr"
-    parts = dict(imports='', disable='', before="enable_cachy(mode='replay')", ask='ask(OpenAI())') | parts
+    parts = dict(imports='', before="enable_cachy(mode='replay')", ask='ask(OpenAI())') | parts
     (folder/'ask.py').write_text(script.format(**parts))
     done = subprocess.run([sys.executable, 'ask.py'], cwd=folder, capture_output=True, text=True, env=environment(), timeout=60)
     assert done.returncode == 1, done
@@ -37,6 +37,10 @@ def test_the_message_stands_there_once(tmp_path):
 def test_a_log_of_ones_own_leaves_it_whole(tmp_path):
     told = run(tmp_path, imports=', logging', before="logging.basicConfig(filename='log.txt')\nenable_cachy(mode='replay')")
     assert told.count('the mode: ') == 1 and 'as above' not in told and 'the mode: ' in (tmp_path/'log.txt').read_text()
+
+def test_where_nothing_was_logged_all_is_shown(tmp_path):
+    told = run(tmp_path, imports=', logging', before="logging.getLogger('cachy').setLevel(logging.CRITICAL)\nenable_cachy(mode='replay')")
+    assert told.count('the mode: ') == 1 and 'as above' not in told
 
 @pytest.mark.parametrize('parts', [dict(ask="raise ValueError('no recording\\nat all\\nof it')"), dict(before='', ask='ask(None)')], ids=['another error', 'not switched on'])
 def test_other_errors_are_shown_as_ever(tmp_path, parts):
